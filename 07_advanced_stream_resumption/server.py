@@ -1,0 +1,137 @@
+"""Streamable HTTP by hand: a stream that outlives its connection.
+
+session  what one client opened with `initialize`, named by an `Mcp-Session-Id`
+stream   the session's messages in one order, whether or not a connection carries them
+reader   the GET that carries the stream now
+event, place, id and cursor are explained in `replay_buffer.py`
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncGenerator
+
+from pydantic import JsonValue
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from door import LOOPBACK, NOT_RESUMABLE, PROTOCOLS, Message, Refusal, check, json_response, read
+from event_stream import EventStream
+from launch import before_exit, launch
+from methods import initialized, reply
+from replay_buffer import EvictedError, NotIssuedError, ReplayBuffer
+from sessions import Limits, Session, Sessions
+
+log = logging.getLogger("server")
+MOST_IN_ONE_WRITE = 1000
+
+
+class Endpoint:
+    """`/mcp`: GET to listen, POST to send, DELETE to end."""
+
+    def __init__(self, limits: Limits, own_names: frozenset[str]) -> None:
+        self.limits, self.own_names = limits, own_names
+        self.sessions = Sessions(limits)
+
+    async def follow(self, session: Session, cursor: int, opening: str) -> AsyncGenerator[bytes]:
+        """Backlog and live tail are one sequence: one buffer, read with one cursor (law 3).
+
+        There is no moment at which a replay ends and a subscription begins, so nothing can fall between.
+        """
+        reader = object()
+        session.hand_over(reader)
+        with self.sessions.in_use(session):
+            try:
+                yield opening.encode()
+                while session.reader is reader and cursor >= session.buffer.evicted:
+                    if events := session.buffer.after(cursor, MOST_IN_ONE_WRITE):
+                        yield b"".join(events)
+                        cursor += len(events)
+                    elif not await session.news(self.limits.ping):
+                        yield b": still here\n"
+            finally:
+                if session.reader is reader:
+                    session.reader = None
+                    log.info("%s: connection lost after %s", session, session.buffer.id_of(cursor))
+
+    def listen(self, session: Session, last_event_id: str | None) -> Response:
+        """A new stream begins at the present, a resumed one where the cursor stands."""
+        buffer = session.buffer
+        opening = f"retry: {self.limits.retry}\n"  # no blank line: it travels with the event that follows
+        if last_event_id is None:
+            cursor = buffer.last if session.was_read else 0  # what was sent before anybody came is not lost
+            if session.protocol >= "2025-11-25":  # older clients stumble over an event without data
+                opening += f"id: {buffer.id_of(cursor)}\ndata:\n\n"
+            log.info("%s: stream opened at %s", session, buffer.id_of(cursor))
+        else:
+            cursor = cursor_of(buffer, last_event_id)
+            log.info("%s: resumed after %s: %d missed", session, last_event_id, buffer.last - cursor)
+        session.was_read = True
+        return EventStream(self.follow(session, cursor, opening), self.limits.max_stall)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            check(request, self.own_names)
+            response = await self.respond(request)
+        except Refusal as refusal:
+            response = refusal.response()
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        message = await read(request, self.limits.max_body) if request.method == "POST" else None
+        if message and message.method == "initialize":
+            return self.initialize(message)
+        session = self.sessions.find(request.headers.get("mcp-session-id"))
+        with self.sessions.in_use(session):
+            if request.method == "GET":
+                return self.listen(session, request.headers.get("last-event-id"))
+            if message is None:
+                self.sessions.end(session, "deleted by its client")
+                return Response(status_code=204)
+            if message.method is None or message.id is None:
+                return Response(status_code=202)  # a response or a notification wants no answer
+            return json_response(reply(self.sessions, session, message))
+
+    def initialize(self, message: Message) -> Response:
+        if message.id is None:
+            raise Refusal(400, "initialize is a request: give it an id.")
+        asked = message.params.get("protocolVersion")
+        session = self.sessions.open(
+            asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
+        )
+        return json_response(initialized(session, message), headers={"mcp-session-id": session.id})
+
+
+def cursor_of(buffer: ReplayBuffer, last_event_id: str) -> int:
+    """What cannot be resumed is refused at once, and aloud (law 7)."""
+    afresh = "GET without Last-Event-ID opens a new stream."
+    try:
+        return buffer.cursor(last_event_id)
+    except NotIssuedError:
+        raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
+    except EvictedError:
+        oldest: JsonValue = {"oldest": buffer.id_of(buffer.evicted + 1)}
+        raise Refusal(410, f"What came next is no longer kept. {afresh}", NOT_RESUMABLE, oldest) from None
+
+
+def create_app(limits: Limits, host: str = "127.0.0.1") -> Starlette:
+    endpoint = Endpoint(limits, LOOPBACK | {host})
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        async with endpoint.sessions:
+            with before_exit(endpoint.sessions.close):
+                yield
+
+    return Starlette(routes=[Route("/mcp", endpoint), Route("/mcp/", endpoint)], lifespan=lifespan)
+
+
+mcp_app = create_app(Limits())
+
+if __name__ == "__main__":
+    launch(create_app)

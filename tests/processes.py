@@ -1,0 +1,96 @@
+"""Lessons run as a user runs them: real processes, free ports, their output read as it comes."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 20.0  # seconds; long, since it is only ever used up by a failure
+
+
+class Process:
+    """A process of ours, and the lines that it has written so far."""
+
+    def __init__(self, arguments: list[str], folder: Path) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.popen.stdout
+        for line in self.popen.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """The match in the line that makes it so many; waits until it is written."""
+        deadline = time.monotonic() + PATIENCE
+        with self._changed:
+            while True:
+                found = [match for line in self.lines if (match := re.search(pattern, line))]
+                if len(found) >= times:
+                    return found[times - 1]
+                assert self.popen.poll() is None, f"ended before it wrote {pattern!r}:\n{self.output}"
+                assert time.monotonic() < deadline, f"never wrote {pattern!r}:\n{self.output}"
+                self._changed.wait(0.1)
+
+    def finish(self) -> int:
+        """Wait for the end, and give the exit code."""
+        code = self.popen.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def stop(self) -> None:
+        self.popen.terminate()
+        self.finish()
+        assert self.popen.stdout
+        self.popen.stdout.close()
+
+
+class Server(Process):
+    """A lesson's server on a free port."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        super().__init__(["server.py", "--port", "0", *flags], folder)
+        self.url = self.wait_for(r"listening on (http://\S+)")[1]
+        self.port = int(self.url.rpartition(":")[2].partition("/")[0])
+
+
+@contextmanager
+def serving(folder: Path, *flags: str) -> Generator[Server]:
+    """A server while the test needs it. That it never shows a traceback is part of each test (law 9)."""
+    server = Server(folder, *flags)
+    try:
+        yield server
+    finally:
+        server.stop()
+    assert "Traceback" not in server.output, server.output
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    """A program of a lesson from start to end: its exit code and what it wrote."""
+    process = Process(list(arguments), folder)
+    try:
+        return process.finish(), process.output
+    finally:
+        process.stop()

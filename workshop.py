@@ -1,0 +1,4 @@
+"""Runs a lesson."""
+
+
+def main() -> None: ...
