@@ -1,5 +1,6 @@
 """Lessons run as a user runs them: real processes, free ports, their output read as it comes."""
 
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -72,7 +74,11 @@ class Server(Process):
 
     def __init__(self, folder: Path, *flags: str) -> None:
         super().__init__(["server.py", "--port", "0", *flags], folder)
-        self.url = self.wait_for(r"listening on (http://\S+)")[1]
+        try:
+            self.url = self.wait_for(r"listening on (http://\S+)")[1]
+        except AssertionError:
+            self.stop()
+            raise
         self.port = int(self.url.rpartition(":")[2].partition("/")[0])
 
 
