@@ -75,11 +75,11 @@ class Proof:
         """What is wrong with it, or None."""
         whole = range(1, self.count + 1)
         if lost := [n for n in whole if n not in self.numbers]:
-            return f"lost {', '.join(map(str, lost))}"
+            return f"lost {len(lost)}: {', '.join(map(str, lost[:10]))}{', ...' if len(lost) > 10 else ''}"
         if len(self.numbers) > self.count:
-            return f"doubled: {self.numbers}"
+            return f"doubled {sorted({n for n in self.numbers if self.numbers.count(n) > 1})[:10]}"
         if self.numbers != list(whole):
-            return f"moved: {self.numbers}"
+            return f"moved {[n for n, m in zip(self.numbers, whole, strict=True) if n != m][:10]}"
         if not self.missed:
             return "nothing was sent while nobody was connected: raise --away or --count"
         return None

@@ -28,17 +28,20 @@ class EventStream(Response):
             watcher.add_done_callback(lambda _: writer.cancel())
 
     async def _write(self, send: Send) -> None:
-        # `send` waits while the socket is full, so a reader who stops reading holds one chunk and no more,
-        # and only for so long (law 8).
+        async def put(body: bytes, more: bool) -> None:
+            # `send` waits while the socket is full: a reader who stops reading holds no more than a write
+            # or two, and not for ever (law 8).
+            async with asyncio.timeout(self._max_stall):
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             async with aclosing(self._events):
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for chunk in self._events:
-                    async with asyncio.timeout(self._max_stall):
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                async for event in self._events:
+                    await put(event, more=True)
+            await put(b"", more=False)
         except TimeoutError:
-            log.info("a reader has stopped reading for %g s: let go", self._max_stall)
+            log.info("a reader has not read for %g s: let go", self._max_stall)
 
 
 async def disconnected(receive: Receive) -> None:
