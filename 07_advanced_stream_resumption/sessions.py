@@ -97,7 +97,8 @@ class Sessions:
         session = Session(protocol, self._limits.max_events)
         self._open[session.id] = session
         log.info("%s opened (%s)", session, protocol)
-        return session
+        with self.in_use(session):  # and unused from now on, until the client comes back
+            return session
 
     def find(self, session_id: str | None) -> Session:
         if not session_id:

@@ -36,7 +36,9 @@ class Exchange:
         self.response = self._connection.getresponse()
         self.status = self.response.status
         self.body = b""
+        self.events: list[Event] = []  # the whole ones; what a cut has left of one does not count
         self.ended = False
+        self._parsed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +54,11 @@ class Exchange:
             raise AssertionError(
                 f"hung: nothing came for {PATIENCE:g} s, and the stream did not end"
             ) from None
-        self.body += some
         self.ended = not some
+        self.body += some
+        for match in EVENT.finditer(self.body, self._parsed):
+            self._parsed = match.end()
+            self.events.append(Event(match[1].decode(), match[2].decode()))
 
     def read_all(self) -> bytes:
         while not self.ended:
@@ -64,13 +69,9 @@ class Exchange:
         return json.loads(self.read_all())
 
     @property
-    def events(self) -> list[Event]:
-        """The whole events so far; what a cut has left of one does not count."""
-        return [Event(match[1].decode(), match[2].decode()) for match in EVENT.finditer(self.body)]
-
-    @property
     def messages(self) -> list[Event]:
-        return [event for event in self.events if event.data]
+        """All but the priming event, which has no data."""
+        return self.events if self.events and self.events[0].data else self.events[1:]
 
     def read_messages(self, count: int) -> list[Event]:
         """Read until there are so many, or the stream ends."""
