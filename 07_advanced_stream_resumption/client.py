@@ -1,8 +1,6 @@
 """Loses the connection in the middle of a burst, resumes, and proves that nothing was lost.
 
-live      sent while the connection that brought it stood
-replayed  sent before the connection that brought it stood
-elapsed   seconds since the burst began; each message carries the server's, the cut is timed by ours
+cursor  the id of the last event that came, which `Last-Event-ID` carries back
 """
 
 import argparse
@@ -10,35 +8,20 @@ import asyncio
 import socket
 import sys
 import time
-from dataclasses import dataclass, field
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
-from pydantic import BaseModel, JsonValue
-from rich.console import Console
+from pydantic import BaseModel, JsonValue, ValidationError
 
-STYLES = {"live": "green", "replayed": "bold yellow", "proven": "bold green"}
-TROUBLE = ("severed", "lost", "refused", "failed")
-console = Console(highlight=False, soft_wrap=True)
+from proof import Notification, Proof, say
 
 
-def say(word: str, text: str) -> None:
-    """One line, and by colour and by word what it is about."""
-    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
-    console.print(text, markup=False)
+class ErrorData(BaseModel):
+    message: str
 
 
-class Data(BaseModel):
-    number: int
-    elapsed: float
-
-
-class Params(BaseModel):
-    data: Data
-
-
-class Notification(BaseModel):
-    params: Params
+class ErrorMessage(BaseModel):
+    error: ErrorData
 
 
 class RefusedError(Exception):
@@ -47,42 +30,6 @@ class RefusedError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status}: {text}")
         self.status = status
-
-
-@dataclass
-class Proof:
-    """What came, held against what an uncut run would bring."""
-
-    count: int
-    numbers: list[int] = field(default_factory=list[int])
-    missed: list[int] = field(default_factory=list[int])
-    severed: float | None = None  # elapsed, when the socket was severed
-    back: float = 0.0  # elapsed, when the connection stood again
-
-    def saw(self, number: int, elapsed: float) -> None:
-        self.numbers.append(number)
-        live = self.severed is None or elapsed >= self.back
-        alone = self.severed is not None and self.severed < elapsed < self.back
-        if alone:
-            self.missed.append(number)
-        note = ", sent while nobody was connected" if alone else ""
-        say("live" if live else "replayed", f"{number} of {self.count}{note}")
-
-    def is_over(self) -> bool:
-        return self.count in self.numbers
-
-    def verdict(self) -> str | None:
-        """What is wrong with it, or None."""
-        whole = range(1, self.count + 1)
-        if lost := [n for n in whole if n not in self.numbers]:
-            return f"lost {len(lost)}: {', '.join(map(str, lost[:10]))}{', ...' if len(lost) > 10 else ''}"
-        if len(self.numbers) > self.count:
-            return f"doubled {sorted({n for n in self.numbers if self.numbers.count(n) > 1})[:10]}"
-        if self.numbers != list(whole):
-            return f"moved {[n for n, m in zip(self.numbers, whole, strict=True) if n != m][:10]}"
-        if not self.missed:
-            return "nothing was sent while nobody was connected: raise --away or --count"
-        return None
 
 
 class Client:
@@ -94,7 +41,6 @@ class Client:
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
         self.away = 0.0
         self.began: float | None = None
-        self.afresh = False
 
     async def run(self) -> None:
         """Listen until the burst is over, on as many connections as that takes."""
@@ -122,7 +68,7 @@ class Client:
                 raise  # there is nothing to resume
             say("lost", f"the connection ({type(error).__name__})")
         except RefusedError as refused:
-            if self.afresh or refused.status not in (400, 404, 410):
+            if self.proof.afresh or refused.status not in (400, 404, 410):
                 raise
             self.start_afresh(refused)
 
@@ -160,7 +106,7 @@ class Client:
     def start_afresh(self, refused: RefusedError) -> None:
         """What cannot be resumed is not asked for again."""
         say("refused", str(refused))
-        self.afresh, self.cursor = True, None
+        self.proof.afresh, self.cursor = True, None
         if refused.status == 404:
             self.session, self.began, self.proof.numbers = {}, None, []
             say("afresh", "a new session, and the burst once more")
@@ -187,7 +133,10 @@ class Client:
         params: JsonValue = {"name": "send_burst", "arguments": arguments}
         response = await self.post({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params})
         self.began = time.perf_counter()
-        say("answer", response.json()["result"]["content"][0]["text"])
+        answer = response.json()["result"]
+        if answer["isError"]:
+            raise RefusedError(response.status_code, answer["content"][0]["text"])
+        say("answer", answer["content"][0]["text"])
 
     async def post(self, message: JsonValue) -> httpx.Response:
         headers = {"accept": "application/json, text/event-stream"} | self.session
@@ -200,13 +149,16 @@ class Client:
 
     def be_patient(self, longer: float = 0.0) -> None:
         now = asyncio.get_running_loop().time()
-        self.patience.reschedule(now + self.flags.patience + longer)
+        self.patience.reschedule(now + self.flags.interval + self.flags.patience + longer)
 
 
 async def check(response: httpx.Response) -> None:
     if response.is_error:
-        await response.aread()
-        raise RefusedError(response.status_code, response.text)
+        body = await response.aread()
+        try:
+            raise RefusedError(response.status_code, ErrorMessage.model_validate_json(body).error.message)
+        except ValidationError:
+            raise RefusedError(response.status_code, "no reason given") from None
 
 
 async def main(flags: argparse.Namespace) -> int:
@@ -214,24 +166,21 @@ async def main(flags: argparse.Namespace) -> int:
     try:
         async with httpx.AsyncClient(timeout=httpx.Timeout(flags.patience, read=None)) as http:
             await Client(http, flags, proof).run()
+        wrong = proof.verdict()
     except TimeoutError:
-        say("silence", f"nothing has come for {flags.patience:g} s: the burst is over, or the server gone")
+        say("silence", f"for {flags.patience:g} s: the burst is over, or the server gone")
+        wrong = proof.verdict()
     except httpx.TransportError as error:
-        say("failed", f"{flags.url} cannot be reached ({error}). Start the server: uv run server.py")
-        return 1
+        wrong = f"{flags.url} cannot be reached ({error}): start the server with `uv run server.py`"
     except RefusedError as refused:
-        say("failed", str(refused))
-        return 1
-    except (ValueError, KeyError, SSEError) as error:
-        say("failed", f"{flags.url} does not answer like the server of this lesson ({error!r})")
-        return 1
-    if wrong := proof.verdict():
+        wrong = str(refused)
+    except (ValueError, KeyError, SSEError):
+        wrong = f"{flags.url} does not answer as this lesson's server does"
+    if wrong:
         say("failed", wrong)
         return 1
-    say(
-        "proven",
-        f"{proof.count} of {proof.count}, each once and in order; {len(proof.missed)} of them missed and had",
-    )
+    missed = f"{len(proof.missed)} of them sent while nobody was connected"
+    say("proven", f"{proof.count} of {proof.count} came, each once and in order; {missed}")
     return 0
 
 
@@ -239,24 +188,26 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Loses a connection, resumes, and proves that nothing was lost."
     )
-    parser.add_argument("--url", default="http://127.0.0.1:8000/mcp", help="default: %(default)s")
-    parser.add_argument("--count", type=int, default=10, help="messages in the burst (default: %(default)s)")
+    parser.add_argument("--url", default="http://127.0.0.1:8000/mcp", help="(default: %(default)s)")
     parser.add_argument(
-        "--interval", type=float, default=0.2, help="seconds between them (default: %(default)s)"
+        "--no-resume", action="store_true", help="reconnect without Last-Event-ID: see what is lost"
     )
-    parser.add_argument(
-        "--drop-after", type=int, default=3, help="sever the socket after so many (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--away", type=float, default=1.0, help="seconds until it reconnects (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--patience", type=float, default=5.0, help="give up after so many seconds of silence"
-    )
-    parser.add_argument(
-        "--no-resume", action="store_true", help="reconnect without Last-Event-ID, and see what is lost"
-    )
-    return parser.parse_args()
+    for flag, default, meaning in (
+        ("--count", 10, "messages in the burst"),
+        ("--interval", 0.2, "seconds between two messages"),
+        ("--drop-after", 3, "messages after which the socket is severed"),
+        ("--away", 1.0, "seconds until the client reconnects"),
+        ("--patience", 5.0, "seconds of silence after which it gives up"),
+    ):
+        parser.add_argument(
+            flag, type=type(default), default=default, help=f"{meaning} (default: {default:g})"
+        )
+    flags = parser.parse_args()
+    if not 0 < flags.drop_after < flags.count:
+        parser.error("--drop-after must be above 0 and below --count, or nothing is left to be missed")
+    if min(flags.interval, flags.away) < 0 or flags.patience <= 0:
+        parser.error("seconds are not negative")
+    return flags
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ PATIENCE = 20.0  # seconds; long, since it is only ever used up by a failure
 class Process:
     """A process of ours, and the lines that it has written so far."""
 
-    def __init__(self, arguments: list[str], folder: Path) -> None:
+    def __init__(self, command: list[str], folder: Path) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, *arguments],
+            command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -73,7 +73,7 @@ class Server(Process):
     """A lesson's server on a free port."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
-        super().__init__(["server.py", "--port", "0", *flags], folder)
+        super().__init__([sys.executable, "server.py", "--port", "0", *flags], folder)
         try:
             self.url = self.wait_for(r"listening on (http://\S+)")[1]
         except AssertionError:
@@ -93,10 +93,17 @@ def serving(folder: Path, *flags: str) -> Generator[Server]:
     assert "Traceback" not in server.output, server.output
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    """A program of a lesson from start to end: its exit code and what it wrote."""
-    process = Process(list(arguments), folder)
+@contextmanager
+def speaking(folder: Path, *command: str) -> Generator[Process]:
+    """A program while the test listens to it."""
+    process = Process(list(command), folder)
     try:
-        return process.finish(), process.output
+        yield process
     finally:
         process.stop()
+
+
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    """A Python program from start to end: its exit code, and what it wrote."""
+    with speaking(folder, sys.executable, *arguments) as process:
+        return process.finish(), process.output
