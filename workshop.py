@@ -148,13 +148,17 @@ def save_picture(console: Console, file: Path, title: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Runs a lesson; without one, lists them.")
+    words = sys.argv[1:]
+    own = words.index("--") if "--" in words else len(words)
+    parser = argparse.ArgumentParser(
+        description="Runs a lesson; without one, lists them.",
+        epilog="What follows -- goes to the lesson's client.",
+    )
     parser.add_argument("lesson", nargs="?", help="its number, such as 07")
-    parser.add_argument("client_flags", nargs="*", metavar="-- FLAG", help="flags for the lesson's client")
     parser.add_argument("--all", action="store_true", help="run each lesson, and sum up")
     parser.add_argument("--port", type=int, default=0, help="for the server (default: a free one)")
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save what is shown as a picture")
-    flags = parser.parse_args()
+    flags = parser.parse_args(words[:own])
     recorded = flags.save_svg is not None
     console = Console(
         highlight=False, record=recorded, force_terminal=recorded or None, width=92 if recorded else None
@@ -163,7 +167,7 @@ def main() -> None:
         if flags.all:
             code = play_all(console)
         elif flags.lesson:
-            code = asyncio.run(play(console, find(flags.lesson), flags.port, flags.client_flags))
+            code = asyncio.run(play(console, find(flags.lesson), flags.port, words[own + 1 :]))
         else:
             code = show_lessons(console)
     except LessonError as error:
@@ -175,3 +179,7 @@ def main() -> None:
     if recorded:
         save_picture(console, flags.save_svg, f"uv run workshop {flags.lesson or '--all'}")
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

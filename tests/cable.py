@@ -10,6 +10,7 @@ from collections.abc import Generator
 class Cable:
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
+        self.carried = b""  # all bytes, in both directions
         self._flows = threading.Event()
         self._flows.set()
         self._open: set[socket.socket] = set()
@@ -30,6 +31,7 @@ class Cable:
         with contextlib.suppress(OSError):  # a cut ends it
             while some := one.recv(65536):
                 self._flows.wait()
+                self.carried += some
                 other.sendall(some)
             other.shutdown(socket.SHUT_WR)
 

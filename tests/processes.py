@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ class Process:
             text=True,
             encoding="utf-8",
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            start_new_session=True,  # so that Ctrl-C can be meant for it and its children only
         )
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -62,6 +65,10 @@ class Process:
         self._reader.join(PATIENCE)
         return code
 
+    def ctrl_c(self) -> None:
+        """What a terminal does: the whole group of processes is interrupted."""
+        os.killpg(self.popen.pid, signal.SIGINT)
+
     def stop(self) -> None:
         self.popen.terminate()
         self.finish()
@@ -80,6 +87,17 @@ class Server(Process):
             self.stop()
             raise
         self.port = int(self.url.rpartition(":")[2].partition("/")[0])
+
+
+def wait_until_open(port: int) -> None:
+    """For servers that say where they listen before they do."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 @contextmanager

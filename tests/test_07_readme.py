@@ -1,0 +1,51 @@
+"""What lesson 07's README says of the wire, and of what breaks, is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+from broken_07 import LESSON, Edit, edited_copy
+from cable import cable
+from processes import run, serving
+
+README = (LESSON / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)? *\| `(.+?)` \| [\d, ]+ \|$", re.MULTILINE
+)
+TABLE = [
+    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
+]
+FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
+QUICK = ["--interval", "0.05", "--away", "0.25"]
+
+
+def test_the_table_is_read_whole() -> None:
+    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("edit", "flags", "verdict"), TABLE, ids=lambda value: getattr(value, "new", None))
+def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) -> None:
+    broken = edited_copy(LESSON, tmp_path, edit)
+    with serving(broken, "--retry", "100") as server:
+        code, output = run(broken, "client.py", "--url", server.url, *QUICK, "--patience", "1", *flags)
+    assert code == 1, output
+    assert verdict in output
+
+
+def test_the_frames_are_those_of_a_run() -> None:
+    assert FRAMES
+    with serving(LESSON) as server, cable(server.port) as line:
+        code, _ = run(LESSON, "client.py", "--url", f"http://127.0.0.1:{line.port}/mcp")
+        assert code == 0
+        carried = same_each_time(line.carried.decode())
+    position = 0
+    for shown in same_each_time(FRAMES[1]).splitlines():
+        found = carried.find(shown, position)
+        assert found >= 0, shown
+        position = found + len(shown)
+
+
+def same_each_time(frames: str) -> str:
+    frames = re.sub(r"\b[0-9a-f]{32}\b", "SESSION", frames)
+    frames = re.sub(r"\b[0-9a-f]{8}-", "STREAM-", frames)
+    return re.sub(r'"elapsed":[\d.]+', '"elapsed":N', frames)

@@ -1,0 +1,85 @@
+"""READMEs are run: what they show is what one sees, and what they name is there."""
+
+import os
+import re
+import shlex
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from processes import ROOT, Server, serving, speaking
+
+LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/README.md"))
+READMES = [ROOT / "README.md", *(lesson / "README.md" for lesson in LESSONS)]
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+VARIES = (
+    (r"\b[0-9a-f]{8}(-\d+)?\b", "ID"),
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    (r"\b(live|replayed) +\d+ of .*", "messages"),
+    (r"\d+ (missed|of them)", r"N \1"),
+    (r"lost \d+: [\d, ]+", "lost N"),
+)
+
+
+def same_each_time(lines: list[str]) -> list[str]:
+    """The output without ids and times, and each speaker for itself: nobody promises who speaks first."""
+    for pattern, word in VARIES:
+        lines = [re.sub(pattern, word, line.rstrip()) for line in lines]
+    speakers = sorted(
+        lines, key=lambda line: line.partition("  ")[0] if line[:8] in ("server  ", "client  ") else ""
+    )
+    return [line for line, _ in groupby(speakers)]
+
+
+def shown_commands(readme: Path) -> list[tuple[str, list[str]]]:
+    """Each command of a README, with the lines that it shows as its output."""
+    commands: list[tuple[str, list[str]]] = []
+    for block in BLOCK.findall(readme.read_text(encoding="utf-8")):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                commands.append((line[2:].removeprefix("pip install uv && "), []))
+            else:
+                commands[-1][1].append(line)
+    return commands
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+def test_commands_show_what_the_readme_shows(readme: Path) -> None:
+    server: Server | None = None
+    with ExitStack() as running:
+        for command, shown in shown_commands(readme):
+            words = shlex.split(command)
+            assert words[:2] == ["uv", "run"], command
+            if "pytest" in words:
+                continue  # that is us
+            if words[2] == "server.py":
+                server = running.enter_context(serving(readme.parent, *words[3:]))
+                seen = server.lines[: len(shown)]
+            else:
+                there = ["--url", server.url] if words[2] == "client.py" and server else []
+                uv = os.environ.get("UV", "uv")
+                with speaking(readme.parent, uv, "run", "--no-sync", *words[2:], *there) as program:
+                    program.finish()
+                    seen = program.lines
+            if shown:
+                assert same_each_time(seen) == same_each_time(shown), "\n".join(seen)
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+def test_what_a_readme_names_is_there(readme: Path) -> None:
+    text = readme.read_text(encoding="utf-8")
+    places = {ROOT, readme.parent, ROOT / "tests"}
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (readme.parent / link).exists(), link
+    for name in re.findall(r"`([\w./-]+\.(?:py|md|toml|svg|json|mjs))`", text):
+        assert any((place / name).exists() for place in places), name
+    programs = [path for place in (readme.parent, ROOT) for path in place.glob("*.py")]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in [*programs, ROOT / "pyproject.toml"])
+    known = set(re.findall(r"--[a-z][a-z-]+", sources)) | {
+        f"--{name.replace('_', '-')}" for name in re.findall(r"^    (\w+): Annotated", sources, re.M)
+    }
+    of_others = {"--reload", "--group"}
+    exercise = text.partition("## Exercise")[2]
+    for flag in set(re.findall(r"--[a-z][a-z-]+", text.replace(exercise, ""))):
+        assert flag in known | of_others, flag

@@ -1,0 +1,109 @@
+"""`uv run workshop`, as a user meets it."""
+
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from broken_07 import LESSON, Edit, edited_copy
+from laws_07 import opened
+from processes import ROOT, run, serving, speaking, wait_until_open
+from wire import Session
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+WORKSHOP = str(ROOT / "workshop.py")
+QUICK = ("--", "--interval", "0.05", "--away", "0.25")
+
+
+def test_it_lists_what_is_on_disk() -> None:
+    code, output = run(ROOT, WORKSHOP)
+    assert code == 0
+    for lesson in ROOT.glob("[0-9][0-9]_*/README.md"):
+        assert re.search(rf"^{lesson.parent.name[:2]}  \S", output, re.MULTILINE), output
+
+
+def test_it_gives_the_exit_code_of_the_client() -> None:
+    assert run(ROOT, WORKSHOP, "7", *QUICK)[0] == 0
+    code, output = run(ROOT, WORKSHOP, "07", *QUICK, "--no-resume")
+    assert code == 1
+    assert "client  failed    lost" in output
+
+
+def test_it_is_plain_in_a_pipe_and_coloured_in_a_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "07.svg"
+    code, output = run(ROOT, WORKSHOP, "07", "--save-svg", str(picture), *QUICK)
+    assert code == 0
+    svg = picture.read_text(encoding="utf-8")
+    assert "proven" in svg
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "").partition("<g ")[0].replace(
+        "https://www.textualize.io", ""
+    )
+    assert "\x1b" not in run(ROOT, WORKSHOP, "07", *QUICK)[1]
+    assert "\x1b" in output
+
+
+def test_an_unknown_lesson_is_one_sentence() -> None:
+    code, output = run(ROOT, WORKSHOP, "99")
+    assert code == 1
+    assert re.fullmatch(r"workshop  There is no lesson '99'\. There are: 07.*\.", output)
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, output = run(ROOT, WORKSHOP, "07", "--port", str(taken.getsockname()[1]))
+    assert code == 1
+    assert re.search("^server  Cannot listen on .* choose another with --port", output, re.MULTILINE), output
+    assert "workshop  The server ended before it answered (exit code 1)." in output
+    assert "Traceback" not in output
+
+
+def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
+    """A copy of the house, whose server ends itself when the connection is lost."""
+    shutil.copy(ROOT / "workshop.py", tmp_path)
+    edited_copy(LESSON, tmp_path, Edit("server.py", "session.reader = None", "__import__('os')._exit(3)"))
+    code, output = run(tmp_path, "workshop.py", "07", *QUICK, "--patience", "0.5")
+    assert code == 1
+    assert output.splitlines()[-1] == "workshop  The server died (exit code 3)."
+    assert "Traceback" not in output
+
+
+@POSIX
+def test_ctrl_c_ends_all() -> None:
+    with speaking(ROOT, sys.executable, WORKSHOP, "07", "--", "--interval", "5") as workshop:
+        port = int(workshop.wait_for(r"127\.0\.0\.1:(\d+)")[1])
+        workshop.wait_for("live +1 of 10")
+        workshop.ctrl_c()
+        assert workshop.finish() == 130
+    assert workshop.lines[-1] == "workshop  Stopped."
+    assert "Traceback" not in workshop.output
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server lives on"
+
+
+@POSIX
+def test_ctrl_c_ends_a_server_with_open_streams() -> None:
+    with serving(LESSON) as server:
+        session = Session(server.port)
+        stream, _ = opened(session)
+        with stream:
+            session.call(2, 60)
+            server.ctrl_c()
+            stream.read_all()
+            assert server.finish() == 0
+    assert "ended: the server stops" in server.output
+
+
+@POSIX
+@pytest.mark.parametrize("reload", [[], ["--reload"]], ids=["once", "reload"])
+def test_uvicorn_serves_the_same_app(reload: list[str]) -> None:
+    command = [sys.executable, "-m", "uvicorn", "server:mcp_app", "--port", "0", *reload]
+    with speaking(LESSON, *command) as uvicorn:
+        port = int(uvicorn.wait_for(r"running on http://127.0.0.1:(\d+)")[1])
+        wait_until_open(port)
+        stream, _ = opened(Session(port))
+        with stream:
+            uvicorn.ctrl_c()
+            uvicorn.finish()
+    assert "Traceback" not in uvicorn.output
