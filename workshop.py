@@ -161,7 +161,7 @@ def main() -> None:
     flags = parser.parse_args(words[:own])
     recorded = flags.save_svg is not None
     console = Console(
-        highlight=False, record=recorded, force_terminal=recorded or None, width=92 if recorded else None
+        highlight=False, record=recorded, force_terminal=recorded or None, width=100 if recorded else None
     )
     try:
         if flags.all:

@@ -35,7 +35,7 @@ class Exchange:
         self._connection.request(method, "/mcp", body, dict(headers))
         self.response = self._connection.getresponse()
         self.status = self.response.status
-        self.body = b""
+        self.body = bytearray()
         self.events: list[Event] = []  # the whole ones; what a cut has left of one does not count
         self.ended = False
         self._parsed = 0
@@ -54,13 +54,15 @@ class Exchange:
             raise AssertionError(
                 f"hung: nothing came for {PATIENCE:g} s, and the stream did not end"
             ) from None
+        except http.client.IncompleteRead:
+            some = b""  # the server has cut the connection
         self.ended = not some
         self.body += some
         for match in EVENT.finditer(self.body, self._parsed):
             self._parsed = match.end()
             self.events.append(Event(match[1].decode(), match[2].decode()))
 
-    def read_all(self) -> bytes:
+    def read_all(self) -> bytearray:
         while not self.ended:
             self.read()
         return self.body
