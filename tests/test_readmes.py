@@ -69,12 +69,12 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
 @pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
 def test_what_a_readme_names_is_there(readme: Path) -> None:
     text = readme.read_text(encoding="utf-8")
-    places = {ROOT, readme.parent, ROOT / "tests"}
+    places = [ROOT, readme.parent, ROOT / "tests", *(LESSONS if readme.parent == ROOT else [])]
     for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (readme.parent / link).exists(), link
     for name in re.findall(r"`([\w./-]+\.(?:py|md|toml|svg|json|mjs))`", text):
         assert any((place / name).exists() for place in places), name
-    programs = [path for place in (readme.parent, ROOT) for path in place.glob("*.py")]
+    programs = [path for place in places for path in place.glob("*.py")]
     sources = "\n".join(path.read_text(encoding="utf-8") for path in [*programs, ROOT / "pyproject.toml"])
     known = set(re.findall(r"--[a-z][a-z-]+", sources)) | {
         f"--{name.replace('_', '-')}" for name in re.findall(r"^    (\w+): Annotated", sources, re.M)
