@@ -1,0 +1,134 @@
+"""The idea of the lesson: an event store that keeps the laws, though the SDK does not tell it all it needs.
+
+session  what one client opened with `initialize`; the SDK never says whose message it stores, our door does
+stream   the messages of one request, or the session's standing stream, which a GET opens
+event    a message and its id; a priming event is an id without a message
+place    the number of an event in its stream: 1, 2, 3, ...
+id       names the session, the stream and the place: `5be1f3a0-2-7`
+"""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections import deque
+from contextvars import ContextVar
+
+from mcp.server.streamable_http import GET_STREAM_KEY, EventCallback, EventMessage, EventStore
+from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
+
+ID = re.compile(r"([0-9a-f]{8})-([1-9][0-9]{0,11})-(0|[1-9][0-9]{0,11})")
+
+
+class NotIssuedError(LookupError):
+    """The id was never issued in this session."""
+
+
+class EvictedError(LookupError):
+    """The id was issued, but what came after it is no longer kept."""
+
+
+class Stream:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kept: dict[int, JSONRPCMessage | None] = {}  # by place: a cursor is a key (law 10)
+        self.evicted = 0  # the newest place that is no longer kept
+        self.over = False
+        self.sent = 0  # where the next reader of a standing stream begins
+        self.reader: object = None
+        self.news = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        return self.evicted + len(self.kept)
+
+
+class SessionEvents:
+    """The newest events of one session, and of no other (law 4)."""
+
+    def __init__(self, max_events: int) -> None:
+        self._max_events = max_events
+        self._name = secrets.token_hex(4)  # random: another session's id is no id of this one (law 4)
+        self._begun = 0
+        self._streams: dict[int, Stream] = {}
+        self._unanswered: dict[str, Stream] = {}
+        self._order: deque[Stream] = deque()  # for each event that is kept, from the oldest on, its stream
+        self.standing = self._begin(GET_STREAM_KEY)
+
+    def _begin(self, stream_id: str) -> Stream:
+        self._begun += 1
+        stream = self._streams[self._begun] = Stream(f"{self._name}-{self._begun}")
+        self._unanswered[stream_id] = stream
+        return stream
+
+    def record(self, stream_id: str, message: JSONRPCMessage | None) -> str:
+        """Store a message under the next id of its stream; the SDK sends it after that (law 1)."""
+        stream = self._unanswered.get(stream_id) or self._begin(stream_id)
+        stream.kept[stream.last + 1] = message
+        self._order.append(stream)
+        if isinstance(message, JSONRPCResponse | JSONRPCError) and stream is not self.standing:
+            stream.over = True  # after the response nothing comes (law 6)
+            del self._unanswered[stream_id]  # a request that uses its id again is another stream (law 4)
+        if len(self._order) > self._max_events:
+            self._evict()  # (law 8)
+        stream.news.set()
+        return f"{stream.name}-{stream.last}"
+
+    def _evict(self) -> None:
+        oldest = self._order.popleft()
+        oldest.evicted += 1
+        del oldest.kept[oldest.evicted]
+        if oldest.over and not oldest.kept:
+            del self._streams[int(oldest.name.partition("-")[2])]
+
+    def find(self, event_id: str) -> tuple[Stream, int]:
+        """The stream and the place that an id names, or an error for what cannot be resumed (law 7)."""
+        match = ID.fullmatch(event_id)
+        if not match or match[1] != self._name or int(match[2]) > self._begun:
+            raise NotIssuedError(event_id)
+        stream, place = self._streams.get(int(match[2])), int(match[3])
+        if stream and place > stream.last:
+            raise NotIssuedError(event_id)
+        if not stream or place < stream.evicted:
+            raise EvictedError(event_id)
+        return stream, place
+
+    async def follow(self, stream: Stream, place: int, send: EventCallback) -> None:
+        """Backlog and live tail are one sequence, read with one cursor, to its end (laws 2, 3, 6)."""
+        reader = stream.reader = object()
+        stream.news.set()  # an older reader of this stream ends: no message goes out on both (law 2)
+        while stream.reader is reader and place >= stream.evicted:
+            if place < stream.last:
+                place += 1
+                if message := stream.kept[place]:  # a priming event is for the connection that it opened
+                    stream.sent = place
+                    await send(EventMessage(message, f"{stream.name}-{place}"))
+            elif stream.over:
+                return
+            else:
+                stream.news.clear()
+                await stream.news.wait()
+
+    def end(self) -> None:
+        """Nobody reads on: the session was deleted, or the server stops (law 6)."""
+        for stream in self._streams.values():
+            stream.reader = None
+            stream.news.set()
+
+
+# `door.py` sets it for each request, and the tasks that the SDK starts for a session inherit it. They alone
+# hold the session's events, which so go when it goes (law 8).
+current: ContextVar[SessionEvents] = ContextVar("current")
+
+
+class SessionEventStore(EventStore):
+    """What the SDK calls, for all sessions alike."""
+
+    async def store_event(self, stream_id: str, message: JSONRPCMessage | None) -> str:
+        return current.get().record(stream_id, message)
+
+    async def replay_events_after(self, last_event_id: str, send_callback: EventCallback) -> None:
+        """Returns nothing: given a stream, the SDK would go on live, and lose what came meanwhile (law 3)."""
+        events = current.get()
+        with contextlib.suppress(EvictedError):  # since the door let it in: its next GET is told so
+            await events.follow(*events.find(last_event_id), send_callback)
