@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import re
+import runpy
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
@@ -145,6 +146,13 @@ def save_picture(console: Console, file: Path, title: str) -> None:
         r"@font-face \{.*?\}", "", svg, flags=re.DOTALL
     )  # instead of ones that each viewer fetches
     file.write_text("\n".join(line.rstrip() for line in own_fonts.splitlines()) + "\n", encoding="utf-8")
+
+
+def simple_streamablehttp() -> None:
+    """`uv run mcp-simple-streamablehttp`: the server of lesson 08, from anywhere in the checkout."""
+    server = find("08") / "server.py"
+    sys.path.insert(0, str(server.parent))
+    runpy.run_path(str(server), run_name="__main__")
 
 
 def main() -> None:

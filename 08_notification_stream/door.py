@@ -88,6 +88,7 @@ class Door:
             log.info("session %.8s: opened", answer["mcp-session-id"])
         elif request.method == "DELETE":
             current.get().end()
+            self._sessions.pop(request.headers["mcp-session-id"], None)
             log.info("%s: ended", shown(request))
 
     def _events_of(self, request: Request) -> SessionEvents:
