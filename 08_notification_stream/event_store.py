@@ -71,7 +71,7 @@ class SessionEvents:
             del self._unanswered[stream_id]  # a request that uses its id again is another stream (law 4)
         if len(self._order) > self._max_events:
             self._evict()  # (law 8)
-        stream.news.set()
+        stream.news.set()  # whoever follows goes on (law 3)
         return f"{stream.name}-{stream.last}"
 
     def _evict(self) -> None:
@@ -95,13 +95,13 @@ class SessionEvents:
 
     async def follow(self, stream: Stream, place: int, send: EventCallback) -> None:
         """Backlog and live tail are one sequence, read with one cursor, to its end (laws 2, 3, 6)."""
-        reader = stream.reader = object()
-        stream.news.set()  # an older reader of this stream ends: no message goes out on both (law 2)
+        reader = stream.reader = object()  # one at a time, or a message goes out twice (law 2)
+        stream.news.set()  # an older reader of the stream ends (law 6)
         while stream.reader is reader and place >= stream.evicted:
             if place < stream.last:
                 place += 1
                 if message := stream.kept[place]:  # a priming event is for the connection that it opened
-                    stream.sent = place
+                    stream.sent = place  # (law 2)
                     await send(EventMessage(message, f"{stream.name}-{place}"))
             elif stream.over:
                 return
