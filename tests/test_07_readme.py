@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from broken_07 import LESSON, Edit, edited_copy
 from cable import cable
 from processes import run, serving

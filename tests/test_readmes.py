@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+
 from processes import ROOT, Server, serving, speaking
 
 LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/README.md"))

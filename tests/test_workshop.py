@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from broken_07 import LESSON, Edit, edited_copy
 from laws_07 import opened
 from processes import ROOT, run, serving, speaking, wait_until_open
