@@ -10,7 +10,7 @@ import asyncio
 import re
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -113,9 +113,7 @@ class Lab:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             listening = tasks.create_task(self._follow(play, play.get, away, hasty)) if self.has_get else None
             if listening:
-                ready = tasks.create_task(play.get.wait(lambda: self._is_ready(play.get)))
-                await asyncio.wait({listening, ready}, return_when=asyncio.FIRST_COMPLETED)
-                ready.cancel()
+                await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
             await self._follow(play, play.post, away, hasty)
             if listening:
                 await self._wait_for_the_rest(play, listening, linger)
@@ -131,9 +129,7 @@ class Lab:
     async def _wait_for_the_rest(self, play: Play, listening: asyncio.Task[None], linger: float) -> None:
         due = play.oracle.due.get("GET")
         if due is not None:
-            rest = asyncio.create_task(play.get.wait(lambda: len(play.get.events) >= len(due)))
-            await asyncio.wait({listening, rest}, return_when=asyncio.FIRST_COMPLETED)
-            rest.cancel()
+            await first_of(listening, play.get.wait(lambda: len(play.get.events) >= len(due)))
             await asyncio.wait({listening}, timeout=linger)
             return
         quiet_since = -1
@@ -201,3 +197,13 @@ class Lab:
                 same = owner == play.session.id
                 found[Verdict.FOREIGN_STREAM if same else Verdict.FOREIGN_SESSION] += 1
         return found
+
+
+async def first_of(task: asyncio.Task[None], other: Coroutine[None, None, None]) -> None:
+    """Until one of them is done; the other is ours to end."""
+    waiting = asyncio.create_task(other)
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})

@@ -163,8 +163,9 @@ class Session:
         """A request whose response is all that matters, be it JSON or the last event of a stream."""
         stream = Stream(self, "POST", None, self.body(method, params))
         await stream.read(self.peer.patience, lambda: stream.response is not None)
-        answer = stream.answer or Answer(method, 0, {}, "nothing")
-        return Answer(method, answer.status, answer.headers, answer.text), stream.response or Message()
+        if stream.answer is None:
+            raise stream.error or TimeoutError(f"{method} was not answered")
+        return stream.answer, stream.response or Message()
 
     async def notify(self, method: str, params: JsonValue = None) -> None:
         told: JsonValue = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
@@ -192,6 +193,7 @@ class Stream:
     cursor: str = ""
     retry: float | None = None
     answer: Answer | None = None  # the last one
+    error: httpx.TransportError | None = None
     response: Message | None = None
     stands: asyncio.Event = field(default_factory=asyncio.Event)  # a connection does, with a cursor if it has one
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -224,7 +226,8 @@ class Stream:
                 return await self._take_all(response, clock, patience, enough)
         except TimeoutError:
             return End.QUIET if response else End.HUNG
-        except httpx.TransportError:
+        except httpx.TransportError as error:
+            self.error = error
             return End.LOST
         finally:
             if response:
@@ -233,11 +236,12 @@ class Stream:
     async def _take_all(
         self, response: httpx.Response, clock: asyncio.Timeout, patience: float, enough: Callable[[], bool]
     ) -> End:
+        asked = f"{response.request.method} Last-Event-ID: {self.cursor or '(none)'}"
         text = ""
         is_stream = response.headers.get("content-type", "").startswith(STREAM)
         if not is_stream:
             text = (await response.aread()).decode(errors="replace")
-        self.answer = Answer("", response.status_code, response.headers, text)
+        self.answer = Answer(asked, response.status_code, response.headers, text)
         if not is_stream:
             if response.status_code == 200 and self.request:
                 self.take(Event("", text, now()))
