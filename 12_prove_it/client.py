@@ -20,16 +20,19 @@ from checker import Order, Report, examine
 from gallery import run_gallery
 from lab import Arguments, NothingToResumeError, UnfitError
 from report import as_json, as_junit, command, print_faults, print_not_reached, save_svg, summary, table
-from session import Peer
+from session import LONG, Peer
 from survey import MANY, OFTEN, open_first, tools_of
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COULD_NOT_CHECK = 2
+WIDTH = 110  # where no terminal says how wide it is
 
 
 async def prove(flags: argparse.Namespace, console: Console) -> int:
-    no_reuse = httpx.Limits(max_keepalive_connections=0)  # a connection for each request, so that each can be cut
-    async with httpx.AsyncClient(trust_env=False, timeout=None, limits=no_reuse) as http:
+    no_reuse = httpx.Limits(
+        max_keepalive_connections=0
+    )  # a connection for each request, so that each can be cut
+    async with httpx.AsyncClient(trust_env=False, timeout=LONG, limits=no_reuse) as http:
         peer = Peer(flags.url, http, dict(flags.header), flags.protocol, flags.patience)
         if flags.tool is None:
             return await list_tools(peer, console)
@@ -75,18 +78,23 @@ async def list_tools(peer: Peer, console: Console) -> int:
         console.print(f"{'could serve' if tool.could_serve else 'perhaps':<12}{tool.name}", markup=False)
         if tool.could_serve:
             slow, fast = tool.tuned(10, 0.1), tool.tuned(MANY, OFTEN)
-            texts = (TypeAdapter(Arguments).dump_json(arguments).decode() for arguments in (slow, fast))
-            options = dict(zip(("--args", "--fast-args"), texts, strict=True))
+            options = {"--args": as_text(slow), "--fast-args": as_text(fast)}
             console.print(f"            {command(peer.url, tool.name, options)}", markup=False)
     console.print("A tool serves that sends some messages (progress or log), the same ones each time.")
     return COULD_NOT_CHECK
+
+
+def as_text(arguments: Arguments) -> str:
+    return TypeAdapter(Arguments).dump_json(arguments).decode()
 
 
 def arguments(text: str) -> Arguments:
     try:
         return TypeAdapter(Arguments).validate_json(text)
     except ValidationError:
-        raise argparse.ArgumentTypeError(f"{text} is not a JSON object, such as '{{\"count\": 10}}'") from None
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a JSON object, such as '{{\"count\": 10}}'"
+        ) from None
 
 
 def header(text: str) -> tuple[str, str]:
@@ -107,25 +115,58 @@ def parse_flags() -> argparse.Namespace:
     add = parser.add_argument
     add("url", nargs="?", help="the server's endpoint; without it, the gallery")
     add("--tool", help="the tool to call; without it, the tools are listed")
-    add("--args", type=arguments, default={}, metavar="JSON", help="its arguments: a few messages, some time between")
-    add("--fast-args", type=arguments, metavar="JSON", help="for many and fast (default: guessed from the schema)")
-    add("--header", type=header, action="append", default=[], metavar="'Name: value'", help="for each request")
+    add(
+        "--args",
+        type=arguments,
+        default={},
+        metavar="JSON",
+        help="its arguments: a few messages, some time between",
+    )
+    add(
+        "--fast-args",
+        type=arguments,
+        metavar="JSON",
+        help="for many and fast (default: guessed from the schema)",
+    )
+    add(
+        "--header", type=header, action="append", default=[], metavar="'Name: value'", help="for each request"
+    )
     add("--protocol", default="2025-11-25", help="version to ask for (default: %(default)s)")
-    add("--law", type=int, choices=range(1, 11), metavar="N", help="only this law; with --seed, only this case")
+    add(
+        "--law",
+        type=int,
+        choices=range(1, 11),
+        metavar="N",
+        help="only this law; with --seed, only this case",
+    )
     add("--seed", type=int, help="of all that is random (default: a new one, which is printed)")
     add("--strict", action="store_true", help="a broken SHOULD counts, too")
     add("--time-limit", type=seconds, default=60.0, help="seconds for all of it (default: %(default)g)")
-    add("--patience", type=seconds, default=3.0, help="seconds of silence before one is sure (default: %(default)g)")
-    add("--quiet", type=seconds, default=1.5, help="seconds of silence after which a call is over (default: %(default)g)")
+    add(
+        "--patience",
+        type=seconds,
+        default=3.0,
+        help="seconds of silence before one is sure (default: %(default)g)",
+    )
+    add(
+        "--quiet",
+        type=seconds,
+        default=1.5,
+        help="seconds of silence after which a call is over (default: %(default)g)",
+    )
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     add("--junit", type=Path, metavar="FILE", help="write the result as JUnit XML, for CI")
     add("--save-svg", type=Path, metavar="FILE", help="write a picture of what is printed")
     add("--i-own-this-server", action="store_true", help="needed for a server that is not on this machine")
     flags = parser.parse_args()
-    if flags.url and urlsplit(flags.url).scheme not in ("http", "https"):
-        parser.error(f"{flags.url} is not a URL, such as http://127.0.0.1:8000/mcp")
-    if flags.url and urlsplit(flags.url).hostname not in LOOPBACK and not flags.i_own_this_server:
-        parser.error("connections are cut by the hundred: for a server elsewhere, say --i-own-this-server")
+    if flags.url:
+        url = urlsplit(str(flags.url))
+        if url.scheme not in ("http", "https"):
+            parser.error(f"{flags.url} is not a URL, such as http://127.0.0.1:8000/mcp")
+        if url.hostname not in LOOPBACK and not flags.i_own_this_server:
+            parser.error(
+                "connections are cut by the hundred: for a server elsewhere, say --i-own-this-server"
+            )
     flags.seed_is_given = flags.seed is not None
     flags.seed = flags.seed if flags.seed_is_given else random.randrange(100_000)  # noqa: S311
     return flags
@@ -136,13 +177,14 @@ def repeating(flags: argparse.Namespace) -> str:
     options: dict[str, str] = {}
     for name in ("args", "fast_args"):
         if (value := getattr(flags, name)) is not None:
-            options[f"--{name.replace('_', '-')}"] = TypeAdapter(Arguments).dump_json(value).decode()
+            options[f"--{name.replace('_', '-')}"] = as_text(value)
     return command(flags.url, flags.tool or "", options)
 
 
 def main() -> int:
     flags = parse_flags()
-    console = Console(highlight=False, soft_wrap=True, record=flags.save_svg is not None, width=None)
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(highlight=False, record=flags.save_svg is not None, width=width)
     flags.repeating = repeating(flags) if flags.url else ""
     try:
         code = asyncio.run(prove(flags, console) if flags.url else run_gallery(flags.seed, console))

@@ -15,6 +15,7 @@ from enum import StrEnum
 from random import Random
 
 import httpx
+from pydantic import JsonValue
 
 from lab import BrokenError, Lab, NotReachedError, Play
 from oracle import Fault, Verdict
@@ -70,7 +71,14 @@ Check = Callable[[Lab, Case], Awaitable[None]]
 
 
 def law(
-    number: int, weight: Weight, question: str, clause: str, stakes: str, *, cases: int = 1, heavy: bool = False
+    number: int,
+    weight: Weight,
+    question: str,
+    clause: str,
+    stakes: str,
+    *,
+    cases: int = 1,
+    heavy: bool = False,
 ) -> Callable[[Check], Check]:
     def add(check: Check) -> Check:
         name = check.__name__.replace("_", " ")
@@ -124,7 +132,7 @@ async def every_message_has_an_id(lab: Lab, case: Case) -> None:
 async def ids_are_unique(lab: Lab, case: Case) -> None:
     for play in lab.uncut:
         ids = play.post.ids + play.get.ids
-        if twice := [id for id in set(ids) if ids.count(id) > 1]:
+        if twice := [one for one in set(ids) if ids.count(one) > 1]:
             came = f"{len(twice)} given more than once, such as {twice[0]!r}"
             raise broken(Verdict.MOVED, "each id once", came, home(lab, play).evidence())
 
@@ -175,7 +183,10 @@ async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     place = 1 + case.seed % count
     how = list(How)[case.seed % 3]
     inside = rng.choice((0, 1, rng.randint(2, 250)))
-    more = [Cut(rng.randint(0, 2), rng.randint(0, 80), rng.choice(list(How))) for _ in range(rng.choice((0, 0, 1, 2)))]
+    more = [
+        Cut(rng.randint(0, 2), rng.randint(0, 80), rng.choice(list(How)))
+        for _ in range(rng.choice((0, 0, 1, 2)))
+    ]
     away = rng.choice((0.0, 0.0, lab.slow.lasts / 2, lab.slow.lasts + 0.2))
     hasty = place == count or rng.random() < 0.25  # after the last message there is nothing to wait for
     cuts = [Cut(place, inside, how), *more]
@@ -198,7 +209,10 @@ async def a_hundred_cuts_in_a_fast_stream(lab: Lab, case: Case) -> None:
     rng, count = case.rng, events_at_home(lab, fast=True)
     step = max(1, 2 * count // HUNDRED)
     ways = (How.FIN,) * 5 + (How.RST,) * 4 + (How.SILENCE,)
-    cuts = [Cut(1 + rng.randrange(step), rng.choice((0, rng.randint(1, 99))), rng.choice(ways)) for _ in range(HUNDRED)]
+    cuts = [
+        Cut(1 + rng.randrange(step), rng.choice((0, rng.randint(1, 99))), rng.choice(ways))
+        for _ in range(HUNDRED)
+    ]
     lab.must_be_whole(await lab.play(lab.fast, {lab.home: cuts}, hasty=True))
 
 
@@ -218,7 +232,9 @@ async def twins_are_kept_apart(lab: Lab, case: Case) -> None:
     twins = [await lab.session(), await lab.session()]
     twins[1].next_id = twins[0].next_id
     cut = {lab.home: [Cut(case.rng.randint(1, max(1, count - 2)))]}
-    plays = await asyncio.gather(*(lab.play(lab.slow, cut, away=lab.slow.lasts / 2, session=twin) for twin in twins))
+    plays = await asyncio.gather(
+        *(lab.play(lab.slow, cut, away=lab.slow.lasts / 2, session=twin) for twin in twins)
+    )
     for play in plays:
         lab.must_be_whole(play)
 
@@ -234,10 +250,15 @@ async def no_id_opens_another_session(lab: Lab, case: Case) -> None:
     events_at_home(lab)
     own, other = await lab.play(lab.slow), await lab.play(lab.slow)
     theirs = home(lab, other)
-    for id in {theirs.ids[0], case.rng.choice(theirs.ids), theirs.ids[-1]} - set(home(lab, own).ids):
-        stream = await resumed(own.session, id)
+    for event_id in {theirs.ids[0], case.rng.choice(theirs.ids), theirs.ids[-1]} - set(home(lab, own).ids):
+        stream = await resumed(own.session, event_id)
         if any(data in theirs.data or other.token in data for data in stream.data):
-            raise broken(Verdict.FOREIGN_SESSION, "a refusal", f"its messages, for {id!r}", "\n".join(stream.data))
+            raise broken(
+                Verdict.FOREIGN_SESSION,
+                "a refusal",
+                f"its messages, for {event_id!r}",
+                "\n".join(stream.data),
+            )
 
 
 @law(
@@ -306,17 +327,26 @@ async def a_resumed_stream_ends(lab: Lab, case: Case) -> None:
         raise NotReachedError("POSTs are not answered by streams, and a standing stream does not end")
     place = case.rng.randint(1, events_at_home(lab) - 1)
     play = await lab.play(lab.slow, {"POST": [Cut(place)]}, away=lab.slow.lasts + 0.3)
+    if play.post.response is None:
+        raise NotReachedError("the response did not come, which is another law's matter")
     must_have_ended(play.post)
     last = await resumed(play.session, play.post.ids[-1], lab.peer.patience)
     if last.events and play.post.events[-1].id == play.post.ids[-1]:
-        raise broken(Verdict.DOUBLED, "nothing after the last id", f"{len(last.events)} messages", last.data[0])
+        raise broken(
+            Verdict.DOUBLED, "nothing after the last id", f"{len(last.events)} messages", last.data[0]
+        )
     if last.ends[0] in (End.QUIET, End.HUNG):
-        raise broken(Verdict.ENDLESS, "an end, or a refusal", last.ends[0].value, f"Last-Event-ID: {last.ids}")
+        verdict = Verdict.HUNG if last.ends[0] is End.HUNG else Verdict.ENDLESS
+        raise broken(
+            verdict, "an end, or a refusal", last.ends[0].value, f"Last-Event-ID: {play.post.ids[-1]}"
+        )
 
 
 def must_have_ended(stream: Stream) -> None:
     if stream.response and stream.ends[-1] is End.QUIET:
-        raise broken(Verdict.ENDLESS, "the end of the stream after the response", End.QUIET.value, stream.evidence())
+        raise broken(
+            Verdict.ENDLESS, "the end of the stream after the response", End.QUIET.value, stream.evidence()
+        )
 
 
 @law(
@@ -357,17 +387,17 @@ async def an_unknown_id_is_refused(lab: Lab, case: Case) -> None:
     own = home(lab, play).ids
     theirs = home(lab, other).ids[-2]
     later = re.sub(r"\d+(?!.*\d)", lambda digits: str(int(digits[0]) + 10**6), own[-1])
-    for id in dict.fromkeys(("!", "-1", f"{case.rng.getrandbits(128):032x}", later, theirs)):
-        if id not in own:
-            must_be_refused(id, await resumed(play.session, id))
+    for event_id in dict.fromkeys(("!", "-1", f"{case.rng.getrandbits(128):032x}", later, theirs)):
+        if event_id not in own:
+            must_be_refused(event_id, await resumed(play.session, event_id))
 
 
-def must_be_refused(id: str, stream: Stream) -> None:
+def must_be_refused(event_id: str, stream: Stream) -> None:
     """A 4xx with a JSON-RPC error; not 404, at which a client must give up its session."""
     answer, end = stream.answer, stream.ends[0]
     if answer is None:
-        raise broken(Verdict.HUNG, "an answer", end.value, f"Last-Event-ID: {id}")
-    evidence = f"> GET, Last-Event-ID: {id}\n< {answer.status} {answer.text[:300]}"
+        raise broken(Verdict.HUNG, "an answer", end.value, f"Last-Event-ID: {event_id}")
+    evidence = f"> GET, Last-Event-ID: {event_id}\n< {answer.status} {answer.text[:300]}"
     if not answer.refusal() or answer.status == 404:
         came = f"{answer.status}, {len(stream.events)} messages; {end.value}"
         raise broken(Verdict.SILENT, "a 4xx (400 or 410) with a JSON-RPC error", came, evidence)
@@ -404,7 +434,10 @@ async def an_ended_session_is_404(lab: Lab, case: Case) -> None:
     headers["a session that never was"] = session.headers | {"mcp-session-id": "0" * 32}
     for what, told in headers.items():
         ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
-        for answer in (await lab.peer.ask("POST", told, ping), await lab.peer.ask("GET", told | {"accept": STREAM})):
+        for answer in (
+            await lab.peer.ask("POST", told, ping),
+            await lab.peer.ask("GET", told | {"accept": STREAM}),
+        ):
             if answer.status != 404 and not (answer.status == 405 and "GET" in answer.asked):
                 raise broken(Verdict.SILENT, f"404 for {what}", str(answer.status), answer)
 
@@ -442,7 +475,7 @@ async def evict(lab: Lab) -> tuple[Stream | None, int]:
     sent = len(first.events)
     deadline = now() + lab.deadline_of_eviction
     for _ in range(AT_MOST):
-        params = {"name": lab.tool, "arguments": lab.fast_args}
+        params: JsonValue = {"name": lab.tool, "arguments": lab.fast_args}
         await asyncio.gather(*(session.call("tools/call", params) for _ in range(3)))
         if lab.home == "GET":
             await asyncio.sleep(lab.fast.lasts * 1.2)  # the calls were answered at once
@@ -465,7 +498,9 @@ async def evict(lab: Lab) -> tuple[Stream | None, int]:
 )
 async def bodies_are_bounded(lab: Lab, case: Case) -> None:
     session = await lab.session()
-    padding = b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"_meta": {"padding": "' + b"a" * LARGE
+    padding = (
+        b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"_meta": {"padding": "' + b"a" * LARGE
+    )
     try:
         answer = await lab.peer.ask("POST", session.headers, padding + b'"}}}')
     except httpx.TransportError:
@@ -584,7 +619,9 @@ async def a_replay_costs_what_was_missed(lab: Lab, case: Case) -> None:
     small, large = await quickest(lab, few), await quickest(lab, many)
     if large > 3 * small + 0.003:
         kept = len(home(lab, many).events)
-        came = f"{1000 * large:.1f} ms with {kept} kept, {1000 * small:.1f} ms with {len(home(lab, few).events)}"
+        came = (
+            f"{1000 * large:.1f} ms with {kept} kept, {1000 * small:.1f} ms with {len(home(lab, few).events)}"
+        )
         raise broken(Verdict.UNBOUNDED, "the last message in the same time, however many are kept", came)
 
 
@@ -600,8 +637,8 @@ async def quickest(lab: Lab, play: Play) -> float:
     return min(times)
 
 
-async def resumed(session: Session, id: str, patience: float = 1.0) -> Stream:
+async def resumed(session: Session, event_id: str, patience: float = 1.0) -> Stream:
     """What the first moments of a GET with this Last-Event-ID bring: one message is enough."""
-    stream = Stream(session, "GET", cursor=id)
+    stream = Stream(session, "GET", cursor=event_id)
     await stream.read(patience, lambda: bool(stream.events))
     return stream

@@ -8,7 +8,7 @@ class Lie(StrEnum):
     NONE = "honest"
     LOSE_IN_THE_SEAM = "lose-in-the-seam"
     REPEAT_THE_LAST = "repeat-the-last"
-    REPLAY_BACKWARDS = "replay-backwards"
+    SWAP_THE_FIRST = "swap-the-first"
     MIX_STREAMS = "mix-streams"
     SHARE_IDS = "share-ids"
     RUN_AGAIN = "run-again"
@@ -31,7 +31,7 @@ LIES = {
     Lie.NONE: Told("", "tells no lie"),
     Lie.LOSE_IN_THE_SEAM: Told("lost", "subscribes to the live tail a moment after the replay"),
     Lie.REPEAT_THE_LAST: Told("doubled", "replays from the cursor on, not from after it"),
-    Lie.REPLAY_BACKWARDS: Told("moved", "replays the newest first"),
+    Lie.SWAP_THE_FIRST: Told("moved", "replays the second message that was missed before the first"),
     Lie.MIX_STREAMS: Told("foreign-stream", "replays whatever the session sent, on whichever stream"),
     Lie.SHARE_IDS: Told("foreign-session", "looks an id up in all sessions"),
     Lie.RUN_AGAIN: Told("ran-twice", "starts the tool again when a client comes back"),

@@ -16,7 +16,9 @@ from pydantic import JsonValue
 
 from session import Event
 
-TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\d]+")  # a text is compared number by number, and what stands between
+WORD = re.compile(
+    r"\w+(?:\.\d+)?|\W+"
+)  # a text is compared word by word, so that one time in it masks one word
 VARIES = "~"
 Path = tuple[str, ...]
 
@@ -73,7 +75,7 @@ def varying(one: JsonValue, other: JsonValue, path: Path) -> set[Path]:
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return {found for a, b in zip(one, other, strict=True) for found in varying(a, b, (*path, "[]"))}
     if isinstance(one, str) and isinstance(other, str):
-        left, right = TOKEN.findall(one), TOKEN.findall(other)
+        left, right = WORD.findall(one), WORD.findall(other)
         if len(left) == len(right):
             return {(*path, str(n)) for n, (a, b) in enumerate(zip(left, right, strict=True)) if a != b}
     return set() if one == other else {path}
@@ -88,7 +90,7 @@ def without(value: JsonValue, path: Path, masks: set[Path]) -> JsonValue:
         return [without(part, (*path, "[]"), masks) for part in value]
     if isinstance(value, str):
         return "".join(
-            VARIES if (*path, str(n)) in masks else token for n, token in enumerate(TOKEN.findall(value))
+            VARIES if (*path, str(n)) in masks else word for n, word in enumerate(WORD.findall(value))
         )
     return value
 
@@ -118,11 +120,13 @@ class Oracle:
         return json.dumps(without(message, kind(message), self.masks), sort_keys=True)
 
     def compare(self, method: str, events: Sequence[Event], foreign: Counter[Verdict]) -> Fault | None:
-        """What is wrong with what came on a stream, by its name. `foreign` counts what is known as another's."""
+        """What is wrong with what came on a stream, by its name; `foreign` counts what is another's."""
         due, came = self.due.get(method, []), [self.plain(event.data) for event in events]
         if foreign:
             verdict, number = foreign.most_common(1)[0]
-            return Fault(verdict, f"the {len(due)} messages of this call", f"{number} of another one among {len(came)}")
+            return Fault(
+                verdict, f"the {len(due)} messages of this call", f"{number} of another one among {len(came)}"
+            )
         contents = {event.id: event.data for event in events if event.id}
         if any(contents[event.id] != event.data for event in events if event.id):
             return Fault(Verdict.MOVED, "an id names one event for good", "one id, two different events")
@@ -170,4 +174,3 @@ def numbered(came: list[str], due: list[str]) -> str:
             runs.append([place])
     told = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
     return ", ".join(told[:20]) + (" ..." if len(told) > 20 else "")
-

@@ -85,7 +85,9 @@ def summary(report: Report) -> Text:
 def print_not_reached(console: Console, report: Report) -> None:
     for result in report.results:
         if result.outcome is Outcome.NOT_REACHED:
-            console.print(f"not reached: law {result.law.number}, {result.law.name}: {result.why}", style="yellow")
+            console.print(
+                f"not reached: law {result.law.number}, {result.law.name}: {result.why}", style="yellow"
+            )
 
 
 def as_json(report: Report) -> str:

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from types import FrameType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -139,10 +140,10 @@ class Endpoint:
             for other in session.streams.values():
                 for event in other.after(0) if other not in (stream, session.standing) else ():
                     yield event
-        if lie is Lie.REPLAY_BACKWARDS and len(backlog) > 1:  # LIE
-            for event in reversed(backlog):
-                yield event
-            cursor += len(backlog)
+        if lie is Lie.SWAP_THE_FIRST and len(backlog) > 2:  # LIE
+            yield backlog[1]
+            yield backlog[0]
+            cursor += 2
         if lie is Lie.REPEAT_THE_LAST and resumed and cursor > 1:  # LIE
             cursor -= 1
         if lie is Lie.RUN_AGAIN and resumed and not stream.over:  # LIE
@@ -150,9 +151,9 @@ class Endpoint:
         try:
             while not session.ended.is_set() and cursor >= stream.evicted:
                 news = stream.news
-                for event in stream.after(cursor):
-                    yield event
-                    cursor += 1
+                if events := stream.after(cursor):
+                    yield "".join(events)
+                    cursor += len(events)
                 if stream.over and cursor == stream.last and lie is not Lie.NEVER_END:  # LIE
                     return
                 if lie is Lie.FORGET_THE_TAIL and resumed:  # LIE
@@ -172,9 +173,13 @@ class Endpoint:
             streams = {name: stream for one in self.sessions.values() for name, stream in one.streams.items()}
         stream = streams.get(name)
         if not stream or not digits.isdecimal() or len(digits) > 9 or int(digits) > stream.last:
-            raise Refusal(400, "Not an event id of this session. GET without Last-Event-ID opens a new stream.")
+            raise Refusal(
+                400, "Not an event id of this session. GET without Last-Event-ID opens a new stream."
+            )
         if int(digits) < stream.evicted:
-            raise Refusal(410, "What came next is no longer kept. GET without Last-Event-ID opens a new stream.")
+            raise Refusal(
+                410, "What came next is no longer kept. GET without Last-Event-ID opens a new stream."
+            )
         return stream, int(digits)
 
     async def listen(self, session: Session, last_event_id: str | None) -> Response:
@@ -192,7 +197,9 @@ class Endpoint:
         return self.stream(self.follow(stream, cursor, resumed=last_event_id is not None))
 
     def stream(self, events: AsyncGenerator[str]) -> Response:
-        return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-cache"})
+        return StreamingResponse(
+            events, media_type="text/event-stream", headers={"cache-control": "no-cache"}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -289,7 +296,11 @@ class Endpoint:
 def progress(call: Call, token: JsonValue, number: int) -> JsonValue:
     if call.name == "announce":
         data: JsonValue = {"number": number, "of": call.arguments.count}
-        return {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": data}}
+        return {
+            "jsonrpc": "2.0",
+            "method": "notifications/message",
+            "params": {"level": "info", "data": data},
+        }
     params: JsonValue = {"progressToken": token, "progress": number, "total": call.arguments.count}
     return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
 
@@ -305,41 +316,49 @@ def parse(model: type[Parsed], body: bytes) -> Parsed:
         raise Refusal(400, f"Not understood: {mistake.errors()[0]['msg']}.") from None
 
 
-def create_app(lies: dict[str, Lie]) -> Starlette:
-    """One endpoint for each path."""
-    endpoints = {path: Endpoint(lie) for path, lie in lies.items()}
+class Server(uvicorn.Server):
+    """Ends its sessions on Ctrl-C: uvicorn waits for every response, and a standing stream does not end."""
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        yield
-        for endpoint in endpoints.values():
+    def __init__(self, config: uvicorn.Config, endpoints: list[Endpoint]) -> None:
+        super().__init__(config)
+        self.endpoints = endpoints
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        for endpoint in self.endpoints:
             for session in list(endpoint.sessions.values()):
                 endpoint.end(session)
-
-    return Starlette(routes=[Route(path, endpoint) for path, endpoint in endpoints.items()], lifespan=lifespan)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A server that keeps the laws of resumption, or breaks one.")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
-    parser.add_argument("--lie", type=Lie, choices=list(Lie), default=Lie.NONE, help="which law to break, and how")
-    parser.add_argument("--list", action="store_true", help="name the lies, and the verdict that each deserves")
-    parser.add_argument("--gallery", action="store_true", help="tell every lie at a path of its own: /NAME/mcp")
+    parser.add_argument(
+        "--lie", type=Lie, choices=list(Lie), default=Lie.NONE, help="which law to break, and how"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="name the lies, and the verdict that each deserves"
+    )
+    parser.add_argument(
+        "--gallery", action="store_true", help="tell every lie at a path of its own: /NAME/mcp"
+    )
     flags = parser.parse_args()
     if flags.list:
         for lie, told in LIES.items():
             print(f"{lie:<18}{told.verdict or '-':<17}{told.what}")
         return
     lies = {f"/{lie}/mcp": lie for lie in Lie} if flags.gallery else {"/mcp": flags.lie}
+    endpoints = [Endpoint(lie) for lie in lies.values()]
     try:
         listener = socket.create_server((flags.host, flags.port))
     except (OSError, OverflowError) as error:
         sys.exit(f"Cannot listen on {flags.host}, port {flags.port} ({error}): choose another with --port.")
     print(f"listening on http://{flags.host}:{listener.getsockname()[1]}/mcp", flush=True)
-    config = uvicorn.Config(create_app(lies), log_level="warning", timeout_graceful_shutdown=1)
+    routes = [Route(path, endpoint) for path, endpoint in zip(lies, endpoints, strict=True)]
+    config = uvicorn.Config(Starlette(routes=routes), log_level="warning")
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, endpoints).run(sockets=[listener])
 
 
 if __name__ == "__main__":

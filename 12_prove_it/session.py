@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
@@ -22,6 +22,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from wire import Wire
 
+LONG = 300.0  # seconds; each reading is ended by its own patience before
 STREAM = "text/event-stream"
 LONGEST_RETRY = 2.0  # seconds; a server may ask for more than a check can wait
 SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
@@ -99,7 +100,7 @@ class Peer:
     def request(
         self, method: str, headers: Mapping[str, str], content: bytes | None = None, port: int | None = None
     ) -> httpx.Request:
-        """A request to the server, or to a wire that leads to it; the server sees its own name all the same."""
+        """A request to the server, or to a wire that leads to it; the server sees its own name either way."""
         self.requests += 1
         url = httpx.URL(self.url)
         if port:
@@ -112,7 +113,7 @@ class Peer:
         )
 
     async def ask(self, method: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        """One request and its answer; of a stream, what comes while patience lasts. No answer: TimeoutError."""
+        """One request and its answer; of a stream, what comes in time. No answer: TimeoutError."""
         request = self.request(method, headers, content)
         asked = " ".join([method, *(f"{name}: {value[:80]}" for name, value in headers.items())])
         asked = f"{asked} {content[:200].decode(errors='replace') if content else ''}"
@@ -168,7 +169,9 @@ class Session:
         return stream.answer, stream.response or Message()
 
     async def notify(self, method: str, params: JsonValue = None) -> None:
-        told: JsonValue = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
+        told: dict[str, JsonValue] = {"jsonrpc": "2.0", "method": method}
+        if params is not None:
+            told["params"] = params
         await self.peer.ask("POST", self.headers, json.dumps(told).encode())
 
     async def get(self, last_event_id: str) -> Answer:
@@ -195,7 +198,9 @@ class Stream:
     answer: Answer | None = None  # the last one
     error: httpx.TransportError | None = None
     response: Message | None = None
-    stands: asyncio.Event = field(default_factory=asyncio.Event)  # a connection does, with a cursor if it has one
+    stands: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # a connection does, with a cursor if it has one
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -251,7 +256,9 @@ class Stream:
         last_id = ""
         try:
             async for sse in EventSource(response).aiter_sse():
-                own_id = sse.id if sse.id != last_id else ""  # the decoder hands the last id on to what has none
+                own_id = (
+                    sse.id if sse.id != last_id else ""
+                )  # the decoder hands the last id on to what has none
                 last_id = sse.id
                 if sse.retry is not None:
                     self.retry = sse.retry / 1000
@@ -291,7 +298,7 @@ class Stream:
         for number, connection in enumerate(self.wire.connections if self.wire else []):
             cut = f", cut: {connection.cut}" if connection.was_cut else ""
             lines.append(f"-- connection {number + 1} of {self.method}{cut}")
-            lines.append(f"> {shown(connection.sent)}")
+            lines.append(f"> {shown(bytes(connection.sent))}")
             lines.append(f"< {shown(connection.received)}")
         return "\n".join(lines[:3] + ["..."] * (len(lines) > 12) + lines[3:][-9:])
 
@@ -302,13 +309,3 @@ def now() -> float:
 
 def shown(raw: bytes) -> str:
     return SECRET.sub(r"\1(hidden)", raw.decode(errors="backslashreplace").replace("\r", "")).strip()
-
-
-async def events_of(answer: Answer) -> AsyncGenerator[Event]:
-    """The messages in the text of a stream that was read whole."""
-    response = httpx.Response(200, headers={"content-type": STREAM}, text=answer.text)
-    last_id = ""
-    async for sse in EventSource(response).aiter_sse():
-        if sse.data:
-            yield Event(sse.id if sse.id != last_id else "", sse.data, now())
-        last_id = sse.id

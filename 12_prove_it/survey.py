@@ -129,7 +129,7 @@ async def survey(lab: Lab, quiet: float) -> None:
     lab.home = "GET" if len(lab.slow.due["GET"]) >= len(lab.slow.due["POST"]) else "POST"
     if len(lab.slow.due[lab.home]) < FEW:
         raise UnfitError(
-            f"{lab.tool} sends no messages but its answer: nothing to cut between. Choose a tool that reports."
+            f"{lab.tool} sends nothing but its answer: nothing to cut between. Choose a tool that reports."
         )
     lab.primes = {
         stream.method
@@ -137,7 +137,7 @@ async def survey(lab: Lab, quiet: float) -> None:
         if stream.ids and stream.events and stream.ids[0] != stream.events[0].id
     }
     lab.has_get = bool(lab.slow.due["GET"])
-    ids = [id for play in slow for stream in play.streams for id in set(stream.ids)]
+    ids = [event_id for play in slow for stream in play.streams for event_id in set(stream.ids)]
     lab.ids_are_global = len(ids) == len(set(ids))
 
 
@@ -147,7 +147,7 @@ def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
         if not oracle.learn(method, [stream.data for stream in streams]):
             numbers = ", ".join(str(len(stream.events)) for stream in streams)
             raise UnfitError(
-                f"{lab.tool} sends now more and now fewer messages, uncut ({numbers} on the {method} stream): "
+                f"{lab.tool} sends now more, now fewer messages, uncut ({numbers} on the {method} stream): "
                 "nothing can be held against that. Choose other arguments."
             )
         for stream in streams:

@@ -154,7 +154,9 @@ class Wire:
         relay.add_done_callback(self._relays.discard)
 
 
-async def pass_up(client_in: asyncio.StreamReader, server_out: asyncio.StreamWriter, seen: Connection) -> None:
+async def pass_up(
+    client_in: asyncio.StreamReader, server_out: asyncio.StreamWriter, seen: Connection
+) -> None:
     with contextlib.suppress(ConnectionError):
         while chunk := await client_in.read(CHUNK):
             seen.sent += chunk[: KEPT - len(seen.sent)]
@@ -163,7 +165,9 @@ async def pass_up(client_in: asyncio.StreamReader, server_out: asyncio.StreamWri
         server_out.close()  # the client has gone
 
 
-async def pass_down(server_in: asyncio.StreamReader, client_out: asyncio.StreamWriter, seen: Connection) -> None:
+async def pass_down(
+    server_in: asyncio.StreamReader, client_out: asyncio.StreamWriter, seen: Connection
+) -> None:
     gauge = Gauge(seen.cut) if seen.cut else None
     while chunk := await server_in.read(CHUNK):
         room = gauge.room(chunk) if gauge else None
