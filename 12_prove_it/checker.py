@@ -17,7 +17,6 @@ from oracle import Fault
 from session import NotMcpError, Peer, now
 from survey import survey
 
-AT_THE_SAME_TIME = 8
 ENOUGH = 3  # broken cases of a law
 
 
@@ -81,6 +80,7 @@ class Order:
     quiet: float = 1.5
     time_limit: float = 60.0
     thorough: float = 1.0  # of the number of cases
+    side_by_side: int = 12  # cases at the same time
 
     def cases(self, law: Law) -> list[Case]:
         number = 1 if self.one_case else max(1, round(law.cases * self.thorough))
@@ -109,7 +109,7 @@ async def examine(peer: Peer, order: Order, report: Report, tell: Callable[[], N
 
 async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Callable[[], None]) -> None:
     """Light cases side by side, then heavy ones, one after another."""
-    slots = asyncio.Semaphore(AT_THE_SAME_TIME)
+    slots = asyncio.Semaphore(order.side_by_side)
     cases = [
         (turn, result, case) for result in report.results for turn, case in enumerate(order.cases(result.law))
     ]

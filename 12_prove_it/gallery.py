@@ -24,9 +24,9 @@ from oracle import Verdict
 from report import printable
 from session import LONG, Peer
 
-AT_THE_SAME_TIME = 4
+AT_THE_SAME_TIME = 6
 ARGS: Arguments = {"count": 8, "interval": 0.07}
-FAST_ARGS: Arguments = {"count": 300, "interval": 0.002}
+FAST_ARGS: Arguments = {"count": 200, "interval": 0.002}
 PATIENCE, QUIET = 1.2, 0.6  # the liar is quick
 Results = dict[Lie, set[str]]
 
@@ -57,7 +57,9 @@ async def try_all(address: str, seed: int, results: Results, tell: Callable[[], 
     async def try_one(lie: Lie, http: httpx.AsyncClient) -> None:
         async with slots:
             url = f"{address}/{lie}/mcp"
-            order = Order("count", ARGS, FAST_ARGS, seed, quiet=QUIET, time_limit=60, thorough=0.3)
+            order = Order(
+                "count", ARGS, FAST_ARGS, seed, quiet=QUIET, time_limit=60, thorough=0.3, side_by_side=4
+            )
             report = Report(url, "count", seed, "")
             try:
                 await examine(Peer(url, http, {}, "2025-11-25", PATIENCE), order, report, lambda: None)

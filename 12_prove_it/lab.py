@@ -7,6 +7,7 @@ blind   a stream that was lost before its first id came: nobody can resume that,
 """
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections import Counter
@@ -23,6 +24,8 @@ from wire import Cut, wire
 
 TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")
 LINGER = 0.25  # seconds in which a standing stream may yet bring what it should not
+SURVEY = 20.0  # seconds for the first word on a stream of which nothing is known yet
+LAZY = 0.5  # seconds; some servers do not answer a GET before there is something to send
 PROBE = 1.0  # seconds for a second look at a stream on which nothing comes
 
 Arguments = dict[str, JsonValue]
@@ -76,12 +79,12 @@ class Lab:
         self.primes: set[str] = set()  # the streams that begin with an id and no message
         self.has_get = True
         self.ids_are_global = False
+        self.response_is_last = False  # of a tool whose messages come on the other stream
         self.uncut: list[Play] = []
         self.evicting = asyncio.Lock()
         self.evicted: tuple[Stream | None, int] | None = (
             None  # what an evicted id brought, after so many messages
         )
-        self.deadline_of_eviction = 12.0
         self._rng = rng
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._tokens: dict[str, str] = {}
@@ -115,7 +118,9 @@ class Lab:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             listening = tasks.create_task(self._follow(play, play.get, away, hasty)) if self.has_get else None
             if listening:
-                await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAZY):
+                        await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
             await self._follow(play, play.post, away, hasty)
             if listening:
                 await self._wait_for_the_rest(play, listening, linger)
@@ -142,6 +147,10 @@ class Lab:
     async def _follow(self, play: Play, stream: Stream, away: float, hasty: bool) -> None:
         """Read a stream until it is over, on as many connections as it takes."""
         patience = self.peer.patience + 3 * play.oracle.longest_gap
+        if stream is play.post and self.home == "GET":
+            patience += play.oracle.lasts  # its response may come when all is said on the other stream
+        if stream is play.post and not play.oracle.due:
+            patience = SURVEY
         last_news, was_quiet = now(), False
         while True:
             before = len(stream.events)
@@ -183,7 +192,10 @@ class Lab:
         if stream.method in play.deaf:
             told = "nothing more, until the client connected once again"
             return Fault(Verdict.DEAF, "after the backlog the live tail, on one connection", told)
-        return play.oracle.compare(stream.method, stream.events, self._foreign(play, stream))
+        fault = play.oracle.compare(stream.method, stream.events, self._foreign(play, stream))
+        if fault and fault.verdict is Verdict.CANCELLED and self.response_is_last and play.post.response:
+            fault.verdict = Verdict.LOST  # the tool ran to its end, and said so
+        return fault
 
     def _foreign(self, play: Play, stream: Stream) -> Counter[Verdict]:
         """What is another's, session or stream: by the token in it, or by an id that was seen there."""

@@ -31,7 +31,7 @@ from lies import LIES, Lie
 
 PROTOCOLS = ("2025-03-26", "2025-06-18", "2025-11-25")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MAX_EVENTS, MAX_SESSIONS, MAX_BODY, RETRY = 1500, 1000, 1_000_000, 20
+MAX_EVENTS, MAX_SESSIONS, MAX_BODY, RETRY = 500, 1000, 1_000_000, 20
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 

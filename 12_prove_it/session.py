@@ -144,7 +144,9 @@ class Session:
             case {"protocolVersion": str(protocol)}:
                 pass
             case _:
-                raise NotMcpError(f"initialize was answered with {answer.status} {answer.text[:200]}")
+                elsewhere = answer.headers.get("location")
+                told = f"it lies at {elsewhere}" if elsewhere else answer.text[:200]
+                raise NotMcpError(f"initialize was answered with {answer.status}: {told}")
         session.headers = {"mcp-protocol-version": protocol}
         if "mcp-session-id" in answer.headers:
             session.headers["mcp-session-id"] = answer.headers["mcp-session-id"]
@@ -267,7 +269,7 @@ class Stream:
                     self.cursor = own_id
                 if sse.data:
                     self.take(Event(own_id, sse.data, now()))
-                    clock.reschedule(now() + patience)
+                    clock.reschedule(now() + (self.session.peer.patience if self.response else patience))
                 self.changed.set()
                 if enough():
                     return End.ENOUGH

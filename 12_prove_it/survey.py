@@ -19,11 +19,13 @@ from session import NotMcpError, Peer, Session, Stream
 MANY, OFTEN = 2000, 0.001
 NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages")
 PAUSE = re.compile(r"(?i)interval|delay|pause|sleep|wait|period")
+IN_MILLISECONDS = re.compile(r"(?i)millisecond|ms\b")
 FEW = 2  # messages that a tool has to send, so that there is something between which to cut
 
 
 class Property(BaseModel):
     type: JsonValue = None
+    description: str = ""
     default: JsonValue = None
     maximum: float | None = None
     minimum: float | None = None
@@ -49,7 +51,7 @@ class Tool(BaseModel):
             if NUMBER_OF.search(name):
                 arguments[name] = int(min(high, max(low, number_of)))
             elif PAUSE.search(name):
-                unit = 1000 if re.search(r"(?i)ms$|milli", name) else 1
+                unit = 1000 if IN_MILLISECONDS.search(f"{about.description} {name}") else 1
                 value = min(high, max(low, pause * unit))
                 arguments[name] = max(1, round(value)) if about.type == "integer" or unit > 1 else value
         return arguments
@@ -122,15 +124,20 @@ async def survey(lab: Lab, quiet: float) -> None:
     )
     for oracle, plays in ((lab.slow, slow), (lab.fast, fast)):
         learn(lab, oracle, plays)
+    lab.slow.masks |= lab.fast.masks  # a time in milliseconds may be the same in some slow runs, by chance
     lab.fast.masks |= lab.slow.masks
-    for method, plays in (("POST", fast), ("GET", fast)):
-        lab.fast.learn(method, [stream_of(play, method).data for play in plays])
+    learn(lab, lab.slow, slow)
+    learn(lab, lab.fast, fast)
     lab.uncut = [*slow, *fast]
     lab.home = "GET" if len(lab.slow.due["GET"]) >= len(lab.slow.due["POST"]) else "POST"
     if len(lab.slow.due[lab.home]) < FEW:
         raise UnfitError(
             f"{lab.tool} sends nothing but its answer: nothing to cut between. Choose a tool that reports."
         )
+    lab.response_is_last = all(
+        play.get.events and play.post.events and play.post.events[-1].at >= play.get.events[-1].at
+        for play in slow
+    )
     lab.primes = {
         stream.method
         for stream in slow[0].streams
