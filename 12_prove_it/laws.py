@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from lab import BrokenError, Lab, NotReachedError, Play
 from oracle import Fault, Verdict
-from session import STREAM, Answer, End, Session, Stream, now
+from session import Answer, End, Session, Stream, now
 from wire import Cut, How
 
 EVICTING = 8.0  # seconds at most
@@ -437,7 +437,7 @@ async def an_ended_session_is_404(lab: Lab, case: Case) -> None:
         ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
         for answer in (
             await lab.peer.ask("POST", told, ping),
-            await lab.peer.ask("GET", told | {"accept": STREAM}),
+            await lab.peer.ask("GET", told),
         ):
             if answer.status != 404 and not (answer.status == 405 and "GET" in answer.asked):
                 raise broken(Verdict.SILENT, f"404 for {what}", str(answer.status), answer)
@@ -558,7 +558,7 @@ async def bad_input_gets_a_4xx(lab: Lab, case: Case) -> None:
         ("POST", told | {"mcp-protocol-version": "1999-01-01"}, ping),
         ("POST", told | {"mcp-session-id": ""}, ping),
         ("GET", told | {"accept": "text/html"}, None),
-        ("GET", told | {"accept": STREAM, "last-event-id": digits}, None),
+        ("GET", told | {"last-event-id": digits}, None),
         ("PUT", told, ping),
     ]
     for method, headers, content in requests:
@@ -597,7 +597,7 @@ async def must_be_shut(lab: Lab, headers: dict[str, str]) -> None:
     session = await lab.session()
     ping = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
     answers: list[Answer] = [await lab.peer.ask("POST", session.headers | headers, ping)]
-    answers.append(await lab.peer.ask("GET", session.headers | headers | {"accept": STREAM}))
+    answers.append(await lab.peer.ask("GET", session.headers | headers))
     for answer in answers:
         if answer.status < 400:
             raise broken(Verdict.OPEN_DOOR, "403, or another 4xx", str(answer.status), answer)

@@ -178,7 +178,7 @@ class Session:
 
     async def get(self, last_event_id: str) -> Answer:
         """A GET that resumes, for a look at what it brings."""
-        return await self.peer.ask("GET", self.headers | {"accept": STREAM, "last-event-id": last_event_id})
+        return await self.peer.ask("GET", self.headers | {"last-event-id": last_event_id})
 
     async def delete(self) -> Answer:
         return await self.peer.ask("DELETE", self.headers)
@@ -221,7 +221,7 @@ class Stream:
         first = self.request is not None and not self.ends
         headers = dict(self.session.headers)
         if not first:
-            headers |= {"accept": STREAM} | ({"last-event-id": self.cursor} if self.cursor else {})
+            headers |= {"last-event-id": self.cursor} if self.cursor else {}
         content = self.request[1] if self.request and first else None
         request = self.session.peer.request(
             "POST" if first else "GET", headers, content, self.wire.port if self.wire else None

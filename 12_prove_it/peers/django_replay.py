@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+from importlib.metadata import version
 
 import django
 import uvicorn
@@ -15,6 +16,7 @@ settings.configure(
     SECRET_KEY="of a server that lives for a minute",  # noqa: S106
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     ROOT_URLCONF=__name__,
+    MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
     INSTALLED_APPS=[
         "django.contrib.contenttypes",
         "django.contrib.auth",
@@ -69,4 +71,14 @@ async def send_burst(*, data: dict[str, float], request: Request) -> str:
 urlpatterns = [path("mcp/", server.async_urls)]
 
 if __name__ == "__main__":
+    print(
+        ", ".join(
+            f"{name} {version(name)}"
+            for name in (
+                "djangorestframework-mcp-server",
+                "django",
+            )
+        ),
+        flush=True,
+    )
     uvicorn.run(get_asgi_application(), port=int(sys.argv[1]), log_level="error", lifespan="off")

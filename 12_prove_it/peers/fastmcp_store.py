@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+from importlib.metadata import version
 
 import uvicorn
 from fastmcp import Context, FastMCP
@@ -23,4 +24,14 @@ async def count(count: int, interval: float, ctx: Context) -> str:
 
 
 if __name__ == "__main__":
+    print(
+        ", ".join(
+            f"{name} {version(name)}"
+            for name in (
+                "fastmcp",
+                "mcp",
+            )
+        ),
+        flush=True,
+    )
     uvicorn.run(server.http_app(event_store=EventStore()), port=int(sys.argv[1]), log_level="error")

@@ -6,6 +6,7 @@
 import asyncio
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import uvicorn
@@ -25,6 +26,16 @@ async def count(count: int, interval: float, ctx: Context) -> str:
 
 
 if __name__ == "__main__":
+    print(
+        ", ".join(
+            f"{name} {version(name)}"
+            for name in (
+                "mcp-persist",
+                "mcp",
+            )
+        ),
+        flush=True,
+    )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         app = with_persistence(server, backend="sqlite", url=str(Path(folder) / "events.db"), ttl=3600)
         uvicorn.run(app, port=int(sys.argv[1]), log_level="error")

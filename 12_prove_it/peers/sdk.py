@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+from importlib.metadata import version
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
@@ -46,6 +47,7 @@ async def count(count: int, interval: float, ctx: Context) -> str:
 
 
 if __name__ == "__main__":
+    print(", ".join(f"{name} {version(name)}" for name in ("mcp",)), flush=True)
     uvicorn.run(
         server.streamable_http_app(event_store=PlainStore()), port=int(sys.argv[1]), log_level="error"
     )
