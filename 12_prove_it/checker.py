@@ -11,12 +11,15 @@ from random import Random
 
 import httpx
 
-from lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError
-from laws import LAWS, Case, Law, Weight
+import laws
+import laws_of_the_door
+from lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
+from law import LAWS, Case, Law, Weight
 from oracle import Fault
 from session import NotMcpError, Peer, now
 from survey import survey
 
+HELD_IN = (laws, laws_of_the_door)  # their import has filled LAWS
 ENOUGH = 3  # broken cases of a law
 
 
@@ -92,7 +95,7 @@ async def examine(peer: Peer, order: Order, report: Report, tell: Callable[[], N
     began, until = now(), now() + order.time_limit
     lab = Lab(peer, order.tool, order.args, order.fast_args, Random(order.seed))  # noqa: S311
     try:
-        async with asyncio.timeout_at(until):
+        async with tidy(), asyncio.timeout_at(until):
             await survey(lab, order.quiet)
     except TimeoutError:
         raise UnfitError(
@@ -135,7 +138,7 @@ async def put(lab: Lab, result: Result, case: Case, until: float) -> None:
     if result.broken >= ENOUGH:
         return
     try:
-        async with asyncio.timeout_at(until):
+        async with tidy(), asyncio.timeout_at(until):
             await result.law.check(lab, case)
     except BrokenError as error:
         result.cases += 1

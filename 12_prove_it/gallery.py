@@ -78,8 +78,8 @@ async def try_all(address: str, seed: int, results: Results, tell: Callable[[], 
 
 
 def matrix(results: Results) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    shown.add_column("lie", no_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    shown.add_column("lie", no_wrap=True, min_width=max(map(len, LIES)) + 1)
     for verdict in Verdict:
         shown.add_column(verdict.replace("-", "\n"), justify="center", vertical="bottom", no_wrap=True)
     for lie, told in LIES.items():

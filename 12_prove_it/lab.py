@@ -11,11 +11,13 @@ import contextlib
 import re
 import secrets
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
 
+import httpx
 from pydantic import JsonValue
 
 from oracle import Fault, Oracle, Verdict
@@ -30,6 +32,22 @@ PROBE = 1.0  # seconds for a second look at a stream on which nothing comes
 
 Arguments = dict[str, JsonValue]
 Cuts = Mapping[str, Sequence[Cut]]
+
+
+opened: ContextVar[list[Session]] = ContextVar("opened")
+
+
+@asynccontextmanager
+async def tidy() -> AsyncGenerator[None]:
+    """The sessions that are opened in here are ended: what is tried must not fill the server."""
+    sessions: list[Session] = []
+    opened.set(sessions)
+    try:
+        yield
+    finally:
+        for session in sessions:
+            with contextlib.suppress(httpx.TransportError, TimeoutError):
+                await session.delete()
 
 
 class BrokenError(Exception):
@@ -90,7 +108,9 @@ class Lab:
         self._tokens: dict[str, str] = {}
 
     async def session(self) -> Session:
-        return await Session.open(self.peer, self._rng.randrange(1, 1_000_000))
+        session = await Session.open(self.peer, self._rng.randrange(1, 1_000_000))
+        opened.get().append(session)
+        return session
 
     async def play(
         self,

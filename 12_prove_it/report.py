@@ -13,7 +13,7 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
 from checker import Outcome, Report, Result
-from laws import TITLES, Weight
+from law import TITLES, Weight
 
 STYLES = {Outcome.HOLDS: "green", Outcome.BROKEN: "bold red", Outcome.NOT_REACHED: "yellow"}
 WIDTH = 100

@@ -56,9 +56,9 @@ class Process:
                 assert time.monotonic() < deadline, f"never wrote {pattern!r}:\n{self.output}"
                 self._changed.wait(0.1)
 
-    def finish(self) -> int:
+    def finish(self, patience: float = PATIENCE) -> int:
         """Wait for the end, and give the exit code."""
-        code = self.popen.wait(PATIENCE)
+        code = self.popen.wait(patience)
         self._reader.join(PATIENCE)
         return code
 
@@ -93,10 +93,10 @@ def serving(folder: Path, *flags: str) -> Generator[Server]:
     assert "Traceback" not in server.output, server.output
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
+def run(folder: Path, *arguments: str, patience: float = PATIENCE) -> tuple[int, str]:
     """A program of a lesson from start to end: its exit code and what it wrote."""
     process = Process(list(arguments), folder)
     try:
-        return process.finish(), process.output
+        return process.finish(patience), process.output
     finally:
         process.stop()
