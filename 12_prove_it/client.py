@@ -47,6 +47,7 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
             time_limit=flags.time_limit,
         )
         report = Report(flags.url, flags.tool, flags.seed, flags.repeating)
+        console.print(f"{flags.url}, tool {flags.tool}, seed {flags.seed}", markup=False)
         with Live(console=console, transient=True, auto_refresh=False) as live:
 
             def tell() -> None:
@@ -55,7 +56,7 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
 
             await examine(peer, order, report, tell)
     console.print(report.surveyed)
-    console.print(table(report))
+    console.print(table(report), soft_wrap=False)
     print_faults(console, report)
     print_not_reached(console, report)
     console.print(summary(report))
@@ -184,7 +185,7 @@ def repeating(flags: argparse.Namespace) -> str:
 def main() -> int:
     flags = parse_flags()
     width = None if sys.stdout.isatty() else WIDTH
-    console = Console(highlight=False, record=flags.save_svg is not None, width=width)
+    console = Console(highlight=False, soft_wrap=True, record=flags.save_svg is not None, width=width)
     flags.repeating = repeating(flags) if flags.url else ""
     try:
         code = asyncio.run(prove(flags, console) if flags.url else run_gallery(flags.seed, console))

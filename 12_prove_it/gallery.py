@@ -109,7 +109,7 @@ async def run_gallery(seed: int, console: Console) -> int:
                     live.update(matrix(results), refresh=True)
 
             await try_all(address, seed, results, tell)
-    console.print(matrix(results))
+    console.print(matrix(results), soft_wrap=False)
     console.print("X its own verdict; x one that follows from it; . none", style="dim")
     missed = [lie for lie, told in LIES.items() if told.verdict and told.verdict not in results[lie]]
     wronged = results[Lie.NONE]

@@ -16,7 +16,6 @@ from checker import Outcome, Report, Result
 from law import TITLES, Weight
 
 STYLES = {Outcome.HOLDS: "green", Outcome.BROKEN: "bold red", Outcome.NOT_REACHED: "yellow"}
-WIDTH = 100
 
 
 def plural(number: int, what: str) -> str:
@@ -34,8 +33,8 @@ def told(result: Result) -> Text:
 
 
 def table(report: Report) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, width=WIDTH, pad_edge=False)
-    for name, options in (("law", 27), ("question", None), ("weight", 11), ("verdict", 17)):
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, options in (("law", 26), ("question", None), ("weight", 11), ("verdict", 16)):
         shown.add_column(name, width=options, overflow="fold")
     before = 0
     for result in report.results:
@@ -72,13 +71,13 @@ def print_faults(console: Console, report: Report) -> None:
 
 def summary(report: Report) -> Text:
     text = Text()
-    for weight in Weight:
+    for weight in {result.law.weight: None for result in report.results}:
         held, broken = report.count(Outcome.HOLDS, weight), report.count(Outcome.BROKEN, weight)
         text.append(f"{weight}: {held} held", "green")
         text.append(f", {broken} broken", "bold red" if broken else "green")
         text.append("; ")
     text.append(f"{plural(report.count(Outcome.NOT_REACHED, *Weight), 'question')} not reached", "yellow")
-    text.append(f"\nseed {report.seed}, {report.seconds:.1f} s, {plural(report.requests, 'request')}")
+    text.append(f"\n{report.seconds:.1f} s, {plural(report.requests, 'request')}")
     return text
 
 

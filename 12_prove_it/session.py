@@ -25,6 +25,10 @@ from wire import Wire
 LONG = 300.0  # seconds; each reading is ended by its own patience before
 STREAM = "text/event-stream"
 LONGEST_RETRY = 2.0  # seconds; a server may ask for more than a check can wait
+DULL = re.compile(  # headers that prove nothing
+    r"(?im)^(accept-encoding|connection|user-agent|host|date|server|vary|keep-alive|cache-control|pragma|"
+    r"content-length|transfer-encoding|x-(?!mcp)[\w-]+|access-control-[\w-]+|[\w-]*-policy):.*\n"
+)
 SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
 
 
@@ -299,7 +303,7 @@ class Stream:
         lines: list[str] = []
         for number, connection in enumerate(self.wire.connections if self.wire else []):
             cut = f", cut: {connection.cut}" if connection.was_cut else ""
-            lines.append(f"-- connection {number + 1} of {self.method}{cut}")
+            lines.append(f"-- {self.method} stream, connection {number + 1}{cut}")
             lines.append(f"> {shown(bytes(connection.sent))}")
             lines.append(f"< {shown(connection.received)}")
         return "\n".join(lines[:3] + ["..."] * (len(lines) > 12) + lines[3:][-9:])
@@ -310,4 +314,5 @@ def now() -> float:
 
 
 def shown(raw: bytes) -> str:
-    return SECRET.sub(r"\1(hidden)", raw.decode(errors="backslashreplace").replace("\r", "")).strip()
+    text = DULL.sub("", raw.decode(errors="backslashreplace").replace("\r\n", "\n"))
+    return re.sub(r"\n{2,}", "\n", SECRET.sub(r"\1(hidden)", text)).strip()
