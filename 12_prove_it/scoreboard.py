@@ -34,6 +34,7 @@ TYPESCRIPT = "@modelcontextprotocol/sdk"
 EXAMPLE = f"node_modules/{TYPESCRIPT}/dist/esm/examples/server/simpleStreamableHttp.js"
 MANIFEST = f"node_modules/{TYPESCRIPT}/package.json"
 TO_START = 180.0  # seconds, with all that has to be installed
+TO_END = 10.0
 MARKS = ("<!-- scoreboard: uv run scoreboard.py --write -->", "<!-- end of scoreboard -->")
 console = Console(highlight=False, soft_wrap=True)
 
@@ -132,7 +133,6 @@ def start(name: str, port: int, folder: Path) -> tuple[subprocess.Popen[str], st
         subprocess.run([*command, "install", "--silent", TYPESCRIPT], cwd=folder, check=True)  # noqa: S603
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_text("utf-8"))
         process = spawn([node(command), EXAMPLE], folder, {"MCP_PORT": str(port)})
-        threading.Thread(target=drain, args=(process,), daemon=True).start()  # it logs every request
         return process, f"{TYPESCRIPT} {manifest.version}"
     if name in SCRIPTS:
         script = ["uv", "run", "--quiet", "--no-project", "--script", f"peers/{SCRIPTS[name]}", str(port)]
@@ -141,11 +141,11 @@ def start(name: str, port: int, folder: Path) -> tuple[subprocess.Popen[str], st
     process = spawn(
         [sys.executable, "server.py", "--port", str(port)], LESSON_07 if name == "lesson-07" else HERE
     )
-    threading.Thread(target=drain, args=(process,), daemon=True).start()
     return process, "this commit"
 
 
 def drain(process: subprocess.Popen[str]) -> None:
+    """A server that logs each request must not wait for somebody to read it."""
     for _ in process.stdout or ():
         pass
 
@@ -158,11 +158,16 @@ def running(name: str) -> Generator[tuple[str, str]]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         process, version = start(name, port, Path(folder))
         try:
+            threading.Thread(target=drain, args=(process,), daemon=True).start()
             wait_for(port, process)
             yield f"http://127.0.0.1:{port}{PEERS[name].path}", version
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def wait_for(port: int, process: subprocess.Popen[str]) -> None:

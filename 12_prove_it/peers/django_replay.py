@@ -81,4 +81,10 @@ if __name__ == "__main__":
         ),
         flush=True,
     )
-    uvicorn.run(get_asgi_application(), port=int(sys.argv[1]), log_level="error", lifespan="off")
+    uvicorn.run(
+        get_asgi_application(),
+        port=int(sys.argv[1]),
+        log_level="error",
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )

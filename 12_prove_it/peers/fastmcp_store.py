@@ -34,4 +34,9 @@ if __name__ == "__main__":
         ),
         flush=True,
     )
-    uvicorn.run(server.http_app(event_store=EventStore()), port=int(sys.argv[1]), log_level="error")
+    uvicorn.run(
+        server.http_app(event_store=EventStore()),
+        port=int(sys.argv[1]),
+        log_level="error",
+        timeout_graceful_shutdown=1,
+    )

@@ -38,4 +38,4 @@ if __name__ == "__main__":
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         app = with_persistence(server, backend="sqlite", url=str(Path(folder) / "events.db"), ttl=3600)
-        uvicorn.run(app, port=int(sys.argv[1]), log_level="error")
+        uvicorn.run(app, port=int(sys.argv[1]), log_level="error", timeout_graceful_shutdown=1)
