@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from lab import Arguments, Lab, NothingToResumeError, Play, UnfitError
 from oracle import Oracle
-from session import NotMcpError, Peer, Session, Stream
+from session import Message, NotMcpError, Peer, Session, Stream
 
 MANY, OFTEN = 2000, 0.001
 NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages")
@@ -161,18 +161,21 @@ def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
             times = [event.at for event in stream.events]
             oracle.longest_gap = max([oracle.longest_gap, *(b - a for a, b in pairwise(times))])
             oracle.lasts = max([oracle.lasts, *(time - times[0] for time in times)])
-    if plays[0].post.response and plays[0].post.response.error:
-        raise UnfitError(f"{lab.tool} was refused: {json.dumps(plays[0].post.response.error)[:300]}")
-    match plays[0].post.response:
+    must_have_worked(lab.tool, plays[0].post)
+
+
+def must_have_worked(tool: str, stream: Stream) -> None:
+    match stream.response:
         case None:
-            status = plays[0].post.answer.status if plays[0].post.answer else "nothing"
-            raise UnfitError(f"The call of {lab.tool} was not answered with a response, but with {status}.")
-        case message:
-            match message.result:
-                case {"isError": True, **rest}:
-                    raise UnfitError(f"{lab.tool} failed: {json.dumps(rest)[:300]}")
-                case _:
-                    pass
+            answer = stream.answer
+            told = f"{answer.status} {answer.text[:300]}".strip() if answer else "nothing"
+            raise UnfitError(f"The call of {tool} was answered with {told}, and not with a response.")
+        case Message(error=error) if error:
+            raise UnfitError(f"{tool} was refused: {json.dumps(error)[:300]}")
+        case Message(result={"isError": True, **rest}):
+            raise UnfitError(f"{tool} failed: {json.dumps(rest)[:300]}")
+        case _:
+            pass
 
 
 def stream_of(play: Play, method: str) -> Stream:
