@@ -100,9 +100,8 @@ class Lab:
         self.response_is_last = False  # of a tool whose messages come on the other stream
         self.uncut: list[Play] = []
         self.evicting = asyncio.Lock()
-        self.evicted: tuple[Stream | None, int] | None = (
-            None  # what an evicted id brought, after so many messages
-        )
+        # What an evicted id brings (None: nothing was evicted), after how many messages.
+        self.evicted: tuple[Stream | None, int] | None = None
         self._rng = rng
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._tokens: dict[str, str] = {}

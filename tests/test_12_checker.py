@@ -15,6 +15,8 @@ from processes import ROOT, run, serving
 LESSON = ROOT / "12_prove_it"
 BURST = ROOT / "07_advanced_stream_resumption"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
+# A lesson's server, its flags, its tool, and how many questions cannot be put to it (about streams of POSTs).
+LESSONS = [("07_advanced_stream_resumption", ("--retry", "50", "--max-events", "1500"), "send_burst", 4)]
 QUICK = ("--args", SLOW, "--fast-args", FAST, "--quiet", "0.6", "--patience", "2")
 
 STATELESS = """
@@ -63,22 +65,24 @@ def other_server(folder: Path, code: str) -> Generator[str]:
         yield server.url
 
 
-def test_lesson_07_keeps_the_laws_and_the_files_say_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lesson", "flags", "tool", "not_reached"), LESSONS, ids=[row[0] for row in LESSONS])
+def test_a_lessons_server_keeps_the_laws_and_the_files_say_so(
+    tmp_path: Path, lesson: str, flags: tuple[str, ...], tool: str, not_reached: int
+) -> None:
     as_json, as_junit, picture = (tmp_path / name for name in ("r.json", "r.xml", "r.svg"))
     files = ("--json", str(as_json), "--junit", str(as_junit), "--save-svg", str(picture))
-    with serving(BURST, "--retry", "50", "--max-events", "1500") as server:
-        code, output = run(
-            LESSON, "client.py", server.url, "--tool", "send_burst", *QUICK, "--strict", *files, patience=80
-        )
+    with serving(ROOT / lesson, *flags) as server:
+        arguments = (server.url, "--tool", tool, *QUICK, "--strict", *files)
+        code, output = run(LESSON, "client.py", *arguments, patience=80)
     assert code == 0, output
     told = json.loads(as_json.read_text("utf-8"))
     outcomes = [check["outcome"] for check in told["checks"]]
     assert {check["law"] for check in told["checks"]} == set(range(1, 11))
     assert "broken" not in outcomes
-    assert outcomes.count("not reached") == 4  # what is about the streams of POSTs
+    assert outcomes.count("not reached") == not_reached
     suite = ElementTree.fromstring(as_junit.read_text("utf-8")).find("testsuite")  # noqa: S314
     assert suite is not None
-    assert (suite.get("failures"), suite.get("skipped")) == ("0", "4")
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", str(not_reached))
     assert len(suite.findall("testcase")) == len(outcomes)
     assert "holds" in picture.read_text("utf-8")
     assert "font-face" not in picture.read_text("utf-8")
