@@ -20,6 +20,7 @@ from session import NotMcpError, Peer, now
 from survey import survey
 
 HELD_IN = (laws, laws_of_the_door)  # their import has filled LAWS
+OWN_SESSION = 4  # the law that is broken when uncut runs are mixed
 ENOUGH = 3  # broken cases of a law
 
 
@@ -101,6 +102,12 @@ async def examine(peer: Peer, order: Order, report: Report, tell: Callable[[], N
         raise UnfitError(
             "An uncut run did not end within --time-limit: fewer messages, or more time."
         ) from None
+    except BrokenError as error:
+        report.results = [Result(law, why="sessions are mixed already when nothing is cut") for law in LAWS]
+        first = next(result for result in report.results if result.law.number == OWN_SESSION)
+        first.fault, first.cases, first.broken, first.seed = error.fault, 1, 1, order.seed
+        report.seconds, report.requests = now() - began, peer.requests
+        return
     where = {"POST": "the POST's own stream", "GET": "the session's standing GET stream"}[lab.home]
     due, fast = len(lab.slow.due[lab.home]), len(lab.fast.due[lab.home])
     report.surveyed = f"an uncut run: {due} messages on {where}; the fast one: {fast}"

@@ -7,13 +7,13 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
-from lab import Arguments, Lab, NothingToResumeError, Play, UnfitError
-from oracle import Oracle
+from lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError
+from oracle import Fault, Oracle, Verdict
 from session import Message, NotMcpError, Peer, Session, Stream
 
 MANY, OFTEN = 2000, 0.001
@@ -118,10 +118,12 @@ async def survey(lab: Lab, quiet: float) -> None:
         raise UnfitError(f"There is no tool {lab.tool!r} here; there are: {', '.join(tools) or 'none'}.")
     if lab.fast_args is None:
         lab.fast_args = tools[lab.tool].tuned(MANY, OFTEN, lab.slow_args)
-    slow, fast = await asyncio.gather(
-        asyncio.gather(*(lab.play(lab.slow, linger=quiet) for _ in range(3))),
-        asyncio.gather(*(lab.play(lab.fast, linger=quiet) for _ in range(2))),
-    )
+    alone = await lab.play(lab.slow, linger=quiet)
+    slow, fast = await asyncio.gather(uncut(lab, lab.slow, quiet), uncut(lab, lab.fast, quiet))
+    if not agree([alone, *slow]) or not agree(fast):  # sessions that disturb one another are no oracle
+        slow = [await lab.play(lab.slow, linger=quiet) for _ in slow]
+        fast = [await lab.play(lab.fast, linger=quiet) for _ in fast]
+    slow = [alone, *slow]
     for oracle, plays in ((lab.slow, slow), (lab.fast, fast)):
         learn(lab, oracle, plays)
     lab.slow.masks |= lab.fast.masks  # a time in milliseconds may be the same in some slow runs, by chance
@@ -148,10 +150,20 @@ async def survey(lab: Lab, quiet: float) -> None:
     lab.ids_are_global = len(ids) == len(set(ids))
 
 
+async def uncut(lab: Lab, oracle: Oracle, quiet: float) -> list[Play]:
+    return await asyncio.gather(*(lab.play(oracle, linger=quiet) for _ in range(2)))
+
+
+def agree(plays: Sequence[Play]) -> bool:
+    """As far as the numbers of their messages go."""
+    return len({(len(play.post.events), len(play.get.events)) for play in plays}) == 1
+
+
 def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
     for method in ("POST", "GET"):
         streams = [stream_of(play, method) for play in plays]
         if not oracle.learn(method, [stream.data for stream in streams]):
+            must_not_be_shared(streams)
             numbers = ", ".join(str(len(stream.events)) for stream in streams)
             raise UnfitError(
                 f"{lab.tool} sends now more, now fewer messages, uncut ({numbers} on the {method} stream): "
@@ -162,6 +174,16 @@ def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
             oracle.longest_gap = max([oracle.longest_gap, *(b - a for a, b in pairwise(times))])
             oracle.lasts = max([oracle.lasts, *(time - times[0] for time in times)])
     must_have_worked(lab.tool, plays[0].post)
+
+
+def must_not_be_shared(streams: Sequence[Stream]) -> None:
+    """Uncut runs may differ because the server mixes its sessions: then one brings another's very bytes."""
+    for one, other in permutations(streams, 2):
+        both = {(event.id, event.data) for event in one.events} & {(e.id, e.data) for e in other.events}
+        if one.events and len(both) == len(one.events) < len(other.events):
+            came = f"all {len(both)} of another session's, among {len(other.events)}"
+            wanted = f"{len(one.events)} messages of the session's own"
+            raise BrokenError(Fault(Verdict.FOREIGN_SESSION, wanted, came, other.evidence()))
 
 
 def must_have_worked(tool: str, stream: Stream) -> None:
