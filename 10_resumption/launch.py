@@ -58,7 +58,9 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
         listener = socket.create_server(("127.0.0.1", number))
     except OSError as error:
         sys.exit(f"Cannot listen on port {number} ({error.strerror}): choose another with --port.")
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an event is small, and waits for no other
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # an event is small, and waits for no other
     print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning")).run(sockets=[listener])
