@@ -23,20 +23,18 @@ from wire import Content, Initialized, Message, Progress, RefusedError, ToolResu
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
 INITIALIZE_ID, CALL_ID = 1, 2
-STAGES = tuple(
-    [
-        "connecting",
-        "initializing",
-        "initialized",
-        "ready",
-        "calling",
-        "sent",
-        "called",
-        "progress",
-        "answered",
-        "shown",
-    ]
-)
+STAGES = {
+    "connecting": "before anything is sent",
+    "initializing": "with initialize sent",
+    "initialized": "with a session, and not yet a word in it",
+    "ready": "with a session, before the call",
+    "calling": "with the call noted, and not yet sent",
+    "sent": "with the call sent, and nothing heard",
+    "called": "with the call in flight",
+    "progress": "after the first progress",
+    "answered": "with the answer received, and not yet shown",
+    "shown": "with the answer shown",
+}
 STYLES = {"live": "green", "missed": "bold yellow", "forecast": "bold green"}
 TROUBLE = ("dying", "lost", "refused", "afresh", "failed")
 KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
@@ -89,13 +87,13 @@ class Client:
             left = "no call was in flight" if self.cache.call_id is None else "its call is in flight"
             say("resuming", f"the session in {self.flags.cache}, without initialize: {left}")
         except UnusableError as why:
-            say("afresh", f"{why}: a new session, and the work is done again")
+            say("afresh", f"{why}: a new session; what was in flight is done again")
         self.dies_at = "never"
 
     async def start_afresh(self, cache: SessionCache, why: Exception) -> None:
         """What cannot be resumed is not asked for again; that the work is done twice is said (law 7)."""
-        say("refused", str(why))
-        say("afresh", "a new session, and the call once more: the server does its work again")
+        say("refused" if isinstance(why, RefusedError) else "ended", str(why))
+        say("afresh", "a new session, and the call once more: what the server has done, it does again")
         self.afresh, self.cache = True, None
         await self.end_session(cache)
 
@@ -223,10 +221,9 @@ class Client:
 
     def die_if_at(self, stage: str) -> None:
         if stage == self.dies_at:
-            what = (
-                "picks this call up" if STAGES.index(stage) >= STAGES.index("calling") else "makes the call"
-            )
-            say("dying", f"at {stage!r}, no farewell; run the same command again, and it {what}")
+            noted = self.cache is not None and self.cache.call_id is not None
+            then = "it picks up this call" if noted else "it makes the call"
+            say("dying", f"{STAGES[stage]}, without a farewell. Run the same command again: {then}")
             sys.stdout.flush()
             os.kill(os.getpid(), KILL)
 

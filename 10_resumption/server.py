@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> ASGIApp:
     show_log()
     store = InMemoryEventStore(settings.max_events, settings.max_age, settings.strict)
     office = Office(settings)
-    mcp = MCPServer("resumption", version="1.0.0", log_level="WARNING", middleware=[open_stream])
+    mcp = MCPServer("resumption", version="1.0.0", log_level="ERROR", middleware=[open_stream])
     mcp.add_tool(office.get_forecast)
     mcp.resource("runs://get_forecast")(office.runs)
     app = mcp.streamable_http_app(  # on a loopback host it checks Host and Origin (law 9)
