@@ -63,8 +63,9 @@ class Door:
 
         current.set(events)
         await self._app({**scope, "path": "/mcp"} if scope["path"] == "/mcp/" else scope, receive, watch)
-        if not ended:
-            log.info("session %.8s: connection lost", session_id)
+        if not ended:  # the client is gone, or the server stops
+            log.info("session %.8s: a connection has ended before its stream", session_id)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _enter(self, request: Request) -> SessionEvents:
         """The events of the session that the request names."""
