@@ -3,7 +3,6 @@
 The SDK answers an unknown or evicted event id with an empty 200, and its own client then asks again for ever.
 """
 
-import contextlib
 import json
 import logging
 
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_store import EvictedError, InMemoryEventStore, NotIssuedError, SessionEvents, current
+from sessions import Sessions
 
 log = logging.getLogger("server")
 
@@ -35,8 +35,8 @@ class Refusal(Exception):  # noqa: N818 (an answer, not a mishap)
 
 
 class Door:
-    def __init__(self, app: ASGIApp, store: InMemoryEventStore) -> None:
-        self._app, self._store = app, store
+    def __init__(self, app: ASGIApp, store: InMemoryEventStore, sessions: Sessions) -> None:
+        self._app, self._store, self._sessions = app, store, sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,21 +48,29 @@ class Door:
         except Refusal as refusal:
             await refusal.response(scope, receive, send)
             return
-        ended = True
+        current.set(events)
+        scope = {**scope, "path": "/mcp"} if scope["path"] == "/mcp/" else scope
         session_id = request.headers.get("mcp-session-id")
+        with self._sessions.in_use(session_id, self):
+            await self._pass_on(scope, receive, send, session_id, events)
+
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, send: Send, session_id: str | None, events: SessionEvents
+    ) -> None:
+        """Let the SDK answer, and see in its answer which sessions begin and end."""
+        ended = True
 
         async def watch(message: Message) -> None:
             nonlocal ended
             if message["type"] == "http.response.start" and message["status"] == 200:
                 if session_id is None:
-                    self._open(Headers(raw=message["headers"])["mcp-session-id"], events)
-                elif request.method == "DELETE":
-                    self._end(session_id, events)
+                    self._sessions.open(Headers(raw=message["headers"])["mcp-session-id"], events, self)
+                elif scope["method"] == "DELETE":
+                    self._sessions.end(session_id)
             ended = not message.get("more_body", message["type"] == "http.response.start")
             await send(message)
 
-        current.set(events)
-        await self._app({**scope, "path": "/mcp"} if scope["path"] == "/mcp/" else scope, receive, watch)
+        await self._app(scope, receive, watch)
         if not ended:  # the client is gone, or the server stops
             log.info("session %.8s: a connection has ended before its stream", session_id)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -78,7 +86,7 @@ class Door:
             return self._store.new_session()
         if not session_id:
             raise Refusal(400, "Send the Mcp-Session-Id that initialize was answered with.")
-        events = self._store.sessions.get(session_id)
+        events = self._sessions.events(session_id)
         if events is None:
             say = "This session is unknown or has ended: initialize a new one."
             raise Refusal(404, say, SESSION_NOT_FOUND)
@@ -86,16 +94,6 @@ class Door:
             check(events, headers["last-event-id"])
             log.info("session %.8s: resumed after %s", session_id, headers["last-event-id"])
         return events
-
-    def _open(self, session_id: str, events: SessionEvents) -> None:
-        self._store.sessions[session_id] = events
-        log.info("session %.8s: opened", session_id)  # never the whole id: who knows it is in
-
-    def _end(self, session_id: str, events: SessionEvents) -> None:
-        with contextlib.suppress(KeyError):
-            del self._store.sessions[session_id]
-        events.end()
-        log.info("session %.8s: ended by its client", session_id)
 
 
 def check(events: SessionEvents, last_event_id: str) -> None:

@@ -14,7 +14,6 @@ import secrets
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from weakref import WeakValueDictionary
 
 from mcp.server.streamable_http import GET_STREAM_KEY, EventCallback, EventMessage, EventStore
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
@@ -114,13 +113,22 @@ class SessionEvents:
             else:
                 await self._news.wait()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a request of the session waits for its response."""
+        return bool(self._open.keys() - {GET_STREAM_KEY})
+
     def end(self) -> None:
+        """End the readers, and free what was held, whoever else still holds this (law 8)."""
         self._ended = True
+        self._events.clear()
+        self._open.clear()
+        self._session.tail = None
         self._wake()
 
     def _is_over(self, stream: Stream) -> bool:
         """After the response a stream ends; the session's line, once every response is there (law 6)."""
-        return not stream.is_open and (self._strict or not self._open.keys() - {GET_STREAM_KEY})
+        return not stream.is_open and (self._strict or not self.at_work)
 
     def _evict(self) -> None:
         oldest = self._last - len(self._events) + 1
@@ -144,9 +152,6 @@ class InMemoryEventStore(EventStore):
 
     def __init__(self, max_events: int = 1000, max_age: float = 3600.0, strict: bool = False) -> None:
         self._settings = max_events, max_age, strict
-        # Weak: the session's own task holds its events, in its context. They are freed when it ends, however
-        # it ends, and nobody has to remember to do so (law 8).
-        self.sessions: WeakValueDictionary[str, SessionEvents] = WeakValueDictionary()
 
     def new_session(self) -> SessionEvents:
         return SessionEvents(*self._settings)

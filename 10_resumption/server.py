@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from door import Door
 from event_store import InMemoryEventStore, current
 from launch import Settings, launch, show_log
+from sessions import Sessions
 from simulated_drop import SimulatedDrop
 from slow_reader import SlowReader
 
@@ -95,10 +96,10 @@ def create_app(settings: Settings) -> ASGIApp:
         event_store=store,
         retry_interval=settings.retry,
         max_request_body_size=settings.max_body,
-        session_idle_timeout=settings.max_idle,
+        session_idle_timeout=None,  # `sessions.py` does better
         max_sessions=settings.max_sessions,
     )
-    return SlowReader(Door(SimulatedDrop(app), store), settings.max_stall)
+    return SlowReader(Door(SimulatedDrop(app), store, Sessions(settings.max_idle)), settings.max_stall)
 
 
 mcp_app = create_app(Settings())
