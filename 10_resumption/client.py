@@ -18,8 +18,8 @@ from httpx_sse import EventSource, SSEError
 from pydantic import JsonValue
 from rich.console import Console
 
+from messages import Content, Initialized, Message, Progress, RefusedError, ToolResult, Wire
 from session_cache import SessionCache, UnusableError, load
-from wire import Content, Initialized, Message, Progress, RefusedError, ToolResult, Wire
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
 INITIALIZE_ID, CALL_ID = 1, 2
@@ -60,6 +60,7 @@ class Client:
         self.cache: SessionCache | None = None
         self.dies_at: str = flags.die_at
         self.afresh = False
+        self.city: str = flags.city or "Lisbon"
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
         self.began = time.time()
         self.stood: float | None = None  # when the connection stood that we read now
@@ -94,7 +95,7 @@ class Client:
         """What cannot be resumed is not asked for again; that the work is done twice is said (law 7)."""
         say("refused" if isinstance(why, RefusedError) else "ended", str(why))
         say("afresh", "a new session, and the call once more: what the server has done, it does again")
-        self.afresh, self.cache = True, None
+        self.afresh, self.cache, self.city = True, None, cache.city
         await self.end_session(cache)
 
     async def initialize(self) -> SessionCache:
@@ -119,7 +120,7 @@ class Client:
             protocol=protocol,
             session_id=source.response.headers["mcp-session-id"],
             last_event_id=last_event_id,
-            city=self.flags.city or "Lisbon",
+            city=self.city,
         )
         self.cache.save(self.flags.cache)
         say("session", f"opened with MCP {protocol}")
