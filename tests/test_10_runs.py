@@ -16,6 +16,11 @@ from processes import Server, run, serving, speaking
 
 STAGES = ["connecting", "initializing", "initialized", "ready", "calling", "sent", "called", "progress"]
 STAGES += ["answered", "shown"]
+LOAD = """
+import pathlib, sys, session_cache
+try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2], "Bari")
+except session_cache.UnusableError as why: print(why)
+"""
 KILLED = 15 if sys.platform == "win32" else -signal.SIGKILL
 
 
@@ -70,20 +75,6 @@ def test_killed_at_any_stage_the_next_run_has_the_one_forecast(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_second_run_neither_initializes_nor_calls(server: Server, tmp_path: Path) -> None:
-    client = Client(server, tmp_path)
-    client.dies("--city", "Quito")
-    assert stat.S_IMODE(client.cache.stat().st_mode) == 0o600 or os.name == "nt"
-    kept = json.loads(client.cache.read_text())
-    output = client.ends()
-    assert f"Last-Event-ID: {kept['last_event_id']}\n" in output
-    assert "session   opened" not in output
-    assert "call      get" not in output
-    assert "missed    station 1 of 6" in output
-    assert "the work took 0.4 s" in output
-    assert runs(server, "Quito") == 1
-
-
 @pytest.mark.parametrize("protocol", ["2025-06-18", "2025-11-25"])
 @pytest.mark.parametrize("mode", ["server", "strict"])
 def test_protocol_and_strict(
@@ -100,12 +91,21 @@ def test_protocol_and_strict(
 
 
 def test_two_clients_with_the_same_ids_have_each_its_own(server: Server, tmp_path: Path) -> None:
+    """And the second run of each neither initializes nor calls."""
     clients = {city: Client(server, tmp_path / city) for city in ("Bern", "Riga")}
     for city, client in clients.items():
         client.cache.parent.mkdir()
         client.dies("--city", city)
+        assert stat.S_IMODE(client.cache.stat().st_mode) == 0o600 or os.name == "nt"
     for city, client in clients.items():
-        assert f"forecast  {city} tomorrow" in client.ends()
+        kept = json.loads(client.cache.read_text())
+        output = client.ends()
+        assert f"Last-Event-ID: {kept['last_event_id']}\n" in output
+        assert "session   opened" not in output
+        assert "call      get" not in output
+        assert "missed    station 1 of 6" in output
+        assert "the work took 0.4 s" in output
+        assert f"forecast  {city} tomorrow" in output
         assert runs(server, city) == 1
 
 
@@ -132,46 +132,51 @@ def test_an_id_that_is_refused(server: Server, tmp_path: Path) -> None:
     assert "does again" in output
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("{", "is damaged"),
-        ('{"version": 1}', "is damaged"),
-        ("\x00\x01", "is damaged"),
-        ('{"version": 2, "where": "unknown"}', "of another version"),
-        (None, "of another server"),
-    ],
-)
-def test_a_cache_that_does_not_help(server: Server, tmp_path: Path, content: str | None, says: str) -> None:
+def test_a_cache_that_does_not_help(server: Server, tmp_path: Path) -> None:
+    """One sentence, and a fresh start."""
     client = Client(server, tmp_path)
-    if content is None:
-        client.dies("--city", "Nice")
-        content = client.cache.read_text().replace(server.url, "http://127.0.0.1:1/mcp")
-    client.cache.write_text(content)
+    client.dies("--city", "Nice")
+    kept = json.loads(client.cache.read_text())
+    client.cache.write_text("{")
     output = client.ends("--city", "Nice")
-    assert says in output
+    assert "is damaged" in output
     assert "done again" in output
+    spoiled = {
+        "is damaged": ["", '{"version": 1}', json.dumps(kept | {"session_id": "\n"}), "\ud800"],
+        "of another version": ['{"version": 2, "where": "unknown"}'],
+        "of another server": [json.dumps(kept | {"url": "http://127.0.0.1:1/mcp"})],
+        "a call for Nice, not Bari": [json.dumps(kept)],
+    }
+    for says, contents in spoiled.items():
+        for content in contents:
+            client.cache.write_bytes(content.encode(errors="surrogatepass"))
+            told = subprocess.run(
+                [sys.executable, "-c", LOAD, str(client.cache), client.url],
+                cwd=LESSON,
+                capture_output=True,
+                text=True,
+                timeout=20,
+            )
+            assert says in told.stdout, told
 
 
-def test_another_city_reset_and_no_server(server: Server, tmp_path: Path) -> None:
+def test_reset_and_what_cannot_be(server: Server, tmp_path: Path) -> None:
     client = Client(server, tmp_path)
-    client.dies("--city", "Pisa")
-    assert "a call for Pisa, not Bari" in client.ends("--city", "Bari")
-    client.dies("--city", "Pisa")
+    client.cache.write_text("{")
     client.ends("--reset")
     code, output = client.run("--city", "x" * 61, "--die-at", "never")
     assert code == 1
     assert "1 to 60 characters" in output
     assert not client.cache.exists()
     client.url = "http://127.0.0.1:9/mcp"
-    code, output = client.run()
-    assert code == 1
-    assert "cannot be reached" in output
-    client.url = server.url
     client.cache.mkdir()
     code, output = client.run()
     assert code == 1
     assert "cannot be used" in output
+    client.cache.rmdir()
+    code, output = client.run()
+    assert code == 1
+    assert "cannot be reached" in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches the whole console there")
