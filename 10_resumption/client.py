@@ -7,8 +7,6 @@ missed  sent before, and kept by the server
 import argparse
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -16,35 +14,14 @@ from pathlib import Path
 import httpx
 from httpx_sse import EventSource, SSEError
 from pydantic import JsonValue
-from rich.console import Console
 
+from death import STAGES, Death
 from messages import Content, Initialized, Message, Progress, RefusedError, ToolResult, Wire
+from say import say
 from session_cache import SessionCache, UnusableError, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
 INITIALIZE_ID, CALL_ID = 1, 2
-STAGES = {
-    "connecting": "before anything is sent",
-    "initializing": "with initialize sent",
-    "initialized": "with a session, and not yet a word in it",
-    "ready": "with a session, before the call",
-    "calling": "with the call noted, and not yet sent",
-    "sent": "with the call sent, and nothing heard",
-    "called": "with the call in flight",
-    "progress": "after the first progress",
-    "answered": "with the answer received, and not yet shown",
-    "shown": "with the answer shown",
-}
-STYLES = {"live": "green", "missed": "bold yellow", "forecast": "bold green"}
-TROUBLE = ("dying", "lost", "refused", "afresh", "failed")
-KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
-console = Console(highlight=False, soft_wrap=True)
-
-
-def say(word: str, text: str) -> None:
-    """One line, and by colour and by word what it is about."""
-    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
-    console.print(text, markup=False)
 
 
 class NothingLeftError(Exception):
@@ -58,7 +35,7 @@ class Client:
     def __init__(self, http: httpx.AsyncClient, flags: argparse.Namespace) -> None:
         self.wire, self.flags = Wire(http, flags.url), flags
         self.cache: SessionCache | None = None
-        self.dies_at: str = flags.die_at
+        self.death = Death(flags.die_at)
         self.afresh = False
         self.city: str = flags.city or "Lisbon"
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
@@ -89,7 +66,7 @@ class Client:
             say("resuming", f"the session in {self.flags.cache}, without initialize: {left}")
         except UnusableError as why:
             say("afresh", f"{why}: a new session; what was in flight is done again")
-        self.dies_at = "never"
+        self.death.stage = "never"
 
     async def start_afresh(self, cache: SessionCache, why: Exception) -> None:
         """What cannot be resumed is not asked for again; that the work is done twice is said (law 7)."""
@@ -99,14 +76,14 @@ class Client:
         await self.end_session(cache)
 
     async def initialize(self) -> SessionCache:
-        self.die_if_at("connecting")
+        self.death.at("connecting")
         params: JsonValue = {
             "protocolVersion": self.flags.protocol,
             "capabilities": {},
             "clientInfo": {"name": "client.py", "version": "1.0.0"},
         }
         message: JsonValue = {"jsonrpc": "2.0", "id": INITIALIZE_ID, "method": "initialize", "params": params}
-        async with self.wire.post(message, None, lambda: self.die_if_at("initializing")) as source:
+        async with self.wire.post(message, None, lambda: self.death.at("initializing")) as source:
             last_event_id = ""
             async for event in source.aiter_sse():
                 last_event_id = event.id or last_event_id
@@ -124,18 +101,19 @@ class Client:
         )
         self.cache.save(self.flags.cache)
         say("session", f"opened with MCP {protocol}")
-        self.die_if_at("initialized")
+        self.death.at("initialized")
         return self.cache
 
     async def call(self, cache: SessionCache) -> Message:
         ready: JsonValue = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         async with self.wire.post(ready, cache):
             pass
-        self.die_if_at("ready")
+        self.death.at("ready")
         say("call", f"get_forecast for {cache.city}")
         cache.call_id, cache.began = CALL_ID, time.time()
         cache.save(self.flags.cache)  # before it is sent: whoever dies now must not have it done twice
-        self.die_if_at("calling")
+        self.death.then = "it picks up this call"
+        self.death.at("calling")
         params: JsonValue = {
             "name": "get_forecast",
             "arguments": {"city": cache.city},
@@ -143,10 +121,10 @@ class Client:
         }
         message: JsonValue = {"jsonrpc": "2.0", "id": CALL_ID, "method": "tools/call", "params": params}
         try:
-            async with self.wire.post(message, cache, lambda: self.die_if_at("sent")) as source:
+            async with self.wire.post(message, cache, lambda: self.death.at("sent")) as source:
                 self.stood = cache.began
                 if cache.protocol < "2025-11-25":
-                    self.die_if_at("called")
+                    self.death.at("called")
                 answer, _ = await self.read(source, cache)
         except httpx.TransportError as error:
             say("lost", f"the connection ({type(error).__name__})")
@@ -187,13 +165,13 @@ class Client:
                 self.retry = event.retry / 1000
             message = Message.model_validate_json(event.data) if event.data else Message()
             if message.id == cache.call_id:
-                self.die_if_at("answered")
+                self.death.at("answered")
                 return message, came  # the cursor stays before it until it was shown
             if message.method == "notifications/progress":
                 self.show(Progress.model_validate(message.params), cache)
             cache.last_event_id = event.id or cache.last_event_id
             cache.save(self.flags.cache)
-            self.die_if_at("progress" if event.data else "called")
+            self.death.at("progress" if event.data else "called")
         return None, came
 
     def show(self, step: Progress, cache: SessionCache) -> None:
@@ -211,7 +189,7 @@ class Client:
             waited = time.time() - self.began
             say("forecast", result.text)
             say("time", f"the work took {cache.worked:g} s, and this run waited {waited:.1f} s for it")
-            self.die_if_at("shown")
+            self.death.at("shown")
         self.flags.cache.unlink(missing_ok=True)
         await self.end_session(cache)
         return result
@@ -219,14 +197,6 @@ class Client:
     async def end_session(self, cache: SessionCache) -> None:
         with contextlib.suppress(httpx.TransportError):  # it ends by itself when it is idle
             await self.wire.delete(cache)
-
-    def die_if_at(self, stage: str) -> None:
-        if stage == self.dies_at:
-            noted = self.cache is not None and self.cache.call_id is not None
-            then = "it picks up this call" if noted else "it makes the call"
-            say("dying", f"{STAGES[stage]}, without a farewell. Run the same command again: {then}")
-            sys.stdout.flush()
-            os.kill(os.getpid(), KILL)
 
 
 async def main(flags: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from event_store import EvictedError, InMemoryEventStore, NotIssuedError, SessionEvents, current
+from event_store import InMemoryEventStore, current
+from session_events import EvictedError, NotIssuedError, SessionEvents
 from sessions import Sessions
 
 log = logging.getLogger("server")

@@ -36,7 +36,7 @@ BROKEN = {
     "has no store": [NO_DOOR, Edit("server.py", "event_store=store", "event_store=None")],
     "never ends its streams": [
         Edit(
-            "event_store.py",
+            "session_events.py",
             "return not stream.is_open and (self._strict or",
             "return self._ended and (self._strict or",
         )

@@ -8,9 +8,8 @@ import pytest
 from broken_07 import edited_copy
 from broken_10 import BROKEN, FAST, LESSON, broken
 from processes import Server, serving
-from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
-
 from wire import BOTH, Exchange
+from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
 
 EMPTY_END = "empty 200"
 
@@ -46,7 +45,7 @@ def test_a_cut_at_each_byte_of_the_beginning_loses_nothing(server: Server, proto
 
 def test_the_first_event_names_the_stream_before_anything_is_known(server: Server) -> None:
     session = Session(server.port)
-    with session.call("Oslo", **{"x-simulate-drop": "after-priming"}) as called:
+    with session.call("Oslo", drop=True) as called:
         (priming,) = read_to_the_end(called)
     assert priming.data == ""
     assert b"retry: 500" in called.body
@@ -113,7 +112,7 @@ def test_bad_input_gets_a_4xx(server: Server) -> None:
     session = Session(server.port)
     ok = BOTH | {"content-type": "application/json"} | session.headers
     listen = {"accept": "text/event-stream"} | session.headers
-    bad = [
+    bad: list[tuple[str, dict[str, str], bytes | None, int]] = [
         ("POST", ok, b"{", 400),
         ("POST", ok, b"[]", 400),
         ("POST", ok, b"\xff\xfe", 400),
@@ -134,7 +133,7 @@ def test_bad_input_gets_a_4xx(server: Server) -> None:
         ),
         ("GET", listen | {"accept": "text/html"}, None, 406),
         ("GET", {"accept": "text/event-stream"}, None, 400),
-        ("DELETE", {}, None, 400),
+        ("DELETE", BOTH, None, 400),
         ("PUT", session.headers, None, 405),
     ]
     for method, headers, body, status in bad:
@@ -231,8 +230,8 @@ def test_each_broken_copy_is_seen(name: str, tmp_path: Path, monkeypatch: pytest
 
 def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: Path) -> None:
     """Law 8, whether the client ends it or it was idle."""
-    watch = "\nimport threading, gc\ndef tell():\n    import event_store\n    print('held', "
-    watch += "sum(isinstance(o, event_store.Event) for o in gc.get_objects()), flush=True)\n"
+    watch = "\nimport threading, gc\ndef tell():\n    import session_events\n    print('held', "
+    watch += "sum(isinstance(o, session_events.Event) for o in gc.get_objects()), flush=True)\n"
     watch += "    threading.Timer(0.2, tell).start()\n"
     copy = edited_copy(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")

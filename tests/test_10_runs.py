@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,8 +15,7 @@ from broken_10 import LESSON
 from cable import cable
 from processes import Server, run, serving, speaking
 
-STAGES = ["connecting", "initializing", "initialized", "ready", "calling", "sent", "called", "progress"]
-STAGES += ["answered", "shown"]
+STAGES = re.findall(r'^    "(\w+)": "', (LESSON / "death.py").read_text(encoding="utf-8"), re.MULTILINE)
 LOAD = """
 import pathlib, sys, session_cache
 try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2], "Bari")
@@ -88,6 +88,10 @@ def test_protocol_and_strict(
     resumed = (mode, protocol) != ("strict", "2025-06-18")
     assert ("afresh" in output) is not resumed
     assert runs(server, city) == (1 if resumed else 2)
+
+
+def test_there_are_ten_stages() -> None:
+    assert len(STAGES) == 10
 
 
 def test_two_clients_with_the_same_ids_have_each_its_own(server: Server, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,16 +77,17 @@ class Session:
         message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
         return self._post(json.dumps(message).encode(), headers)
 
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> Exchange:
+    def _post(self, body: bytes, headers: dict[str, str]) -> Exchange:
         own = BOTH | {"content-type": "application/json"} | self.headers | headers
         return Exchange(self.port, "POST", own, body)
 
-    def call(self, city: str, request_id: int = 2, **headers: str) -> Exchange:
+    def call(self, city: str, request_id: int = 2, *, drop: bool = False) -> Exchange:
         params = {
             "name": "get_forecast",
             "arguments": {"city": city},
             "_meta": {"progressToken": request_id},
         }
+        headers = {"x-simulate-drop": "after-priming"} if drop else {}
         return self.post("tools/call", params, request_id, **headers)
 
     def resume(self, last_event_id: str) -> Exchange:
