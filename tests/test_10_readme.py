@@ -40,33 +40,30 @@ def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) ->
     assert verdict in output
 
 
-def test_the_frames_are_those_of_a_run() -> None:
-    assert FRAMES
-    with serving(LESSON) as server:
-        session = Session(server.port)
-        with session.call("Lisbon") as called:
-            cursor = read_events(called, 1)[0].id
-        with session.resume(cursor) as resumed:
-            read_to_the_end(resumed)
-            carried = same_each_time(resumed.body.decode().replace("\r\n", "\n"))
-    for shown in same_each_time(FRAMES[1]).strip().split("\n\n"):
-        assert shown + "\n" in carried, shown
-
-
 def same_each_time(frames: str) -> str:
     return re.sub(r"\b[0-9a-f]{8}-", "SESSION-", frames)
 
 
-def test_the_sdk_client_resumes_by_itself(tmp_path: Path) -> None:
+def test_the_frames_are_those_of_a_run_and_the_sdk_client_resumes_by_itself(tmp_path: Path) -> None:
+    """One server, since both take their time."""
+    assert FRAMES
     assert SDK
-    with serving(LESSON, "--delay", "2") as server, cable(server.port) as line:
-        program = tmp_path / "sdk.py"
+    program = tmp_path / "sdk.py"
+    with serving(LESSON) as server, cable(server.port) as line:
         program.write_text(SDK[1].replace(":8000/", f":{line.port}/"), encoding="utf-8")
         with speaking(tmp_path, sys.executable, str(program)) as client:
             client.wait_for("station 1 of 6")
             line.cut()
             server.wait_for("resumed after")
+            session = Session(server.port)
+            with session.call("Lisbon") as called:
+                cursor = read_events(called, 1)[0].id
+            with session.resume(cursor) as resumed:
+                read_to_the_end(resumed)
+                carried = same_each_time(resumed.body.decode().replace("\r\n", "\n"))
             assert client.finish() == 0, client.output
         assert re.findall(r"station (\d) of 6", client.output) == list("123456")
         assert "'city': 'Lisbon'" in client.output
-        assert "run 2" not in server.output
+        assert "run 3" not in server.output
+    for shown in same_each_time(FRAMES[1]).strip().split("\n\n"):
+        assert shown + "\n" in carried, shown
