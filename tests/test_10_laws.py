@@ -1,5 +1,7 @@
 """Lesson 10 on the wire, law by law; the broken copies show that the tests can fail."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -10,6 +12,24 @@ from broken_10 import FAST, LESSON, broken
 from processes import Server, serving
 from wire import BOTH, Exchange
 from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
+
+REPLAY = """
+import asyncio, time
+from mcp.types import JSONRPCNotification, JSONRPCResponse
+from session_events import SessionEvents
+async def send(event): pass
+async def replay(kept):
+    events, best = SessionEvents(kept, 3600.0, True), 1.0
+    for _ in range(kept - 11): events.record("2", JSONRPCNotification(jsonrpc="2.0", method="m"))
+    cursor = [events.record("2", JSONRPCNotification(jsonrpc="2.0", method="m")) for _ in range(10)][0]
+    events.record("2", JSONRPCResponse(jsonrpc="2.0", id=2, result={}))
+    for _ in range(300):
+        began = time.perf_counter()
+        await events.follow(events.find(cursor), send)
+        best = min(best, time.perf_counter() - began)
+    return best
+print(asyncio.run(replay(100)), asyncio.run(replay(50_000)))
+"""
 
 
 @pytest.fixture(scope="module", params=["cross-stream", "strict"])
@@ -214,6 +234,15 @@ def test_the_plain_store_gives_one_session_the_answer_of_another(tmp_path: Path)
             read_to_the_end(called)
         with mine.resume(cursor) as resumed:
             assert "Rome" in cities(read_events(resumed, 14))
+
+
+def test_a_replay_costs_what_was_missed() -> None:
+    """Law 10: the last ten of a hundred and of fifty thousand, the best of many tries each."""
+    told = subprocess.run(
+        [sys.executable, "-c", REPLAY], cwd=LESSON, capture_output=True, text=True, timeout=60
+    )
+    few, many = (float(seconds) for seconds in told.stdout.split())
+    assert many < 5 * few, told
 
 
 def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: Path) -> None:
