@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import re
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -99,10 +101,16 @@ async def play(flags: list[str]) -> None:
             await run_client("second run", url, cache, dies=False, says="afresh")
 
 
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Whoever ends the play means its actors too: end as Ctrl-C does."""
+    signal.raise_signal(signal.SIGINT)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Plays the lesson.")
     parser.add_argument("--delay", default="6", help="seconds that a forecast takes (default: %(default)s)")
     flags = parser.parse_args()
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         asyncio.run(play(["--delay", flags.delay]))
     except BrokenError as broken:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from broken_07 import edited_copy
 from broken_10 import FAST, LESSON, broken
 from processes import Server, serving

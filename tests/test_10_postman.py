@@ -8,10 +8,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, Field
+
 from broken_10 import LESSON, broken
 from node import NODE, install
 from processes import ROOT, Server, serving
-from pydantic import BaseModel, Field
 from test_10_laws import test_sessions_with_the_same_ids_do_not_mix as law_4
 from test_10_laws import test_the_first_event_names_the_stream_before_anything_is_known as laws_5_and_6
 

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from broken_10 import LESSON
 from cable import cable
 from processes import Server, run, serving, speaking
