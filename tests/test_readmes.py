@@ -18,6 +18,8 @@ VARIES = (
     (r"\b[0-9a-f]{8}(-\d+)?\b", "ID"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b(live|replayed) +\d+ of .*", "messages"),
+    (r"\b(live|missed) +station .*", "messages"),
+    (r"waited [\d.]+ s", "waited N s"),
     (r"\d+ (missed|of them)", r"N \1"),
     (r"lost \d+: [\d, ]+", "lost N"),
     (r"[\d.]+ s, \d+ requests", "N s, N requests"),
