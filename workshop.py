@@ -1,6 +1,7 @@
 """Runs a lesson: its server on a free port, its client against it, and both heard as they speak.
 
 `uv run workshop` lists the lessons, `uv run workshop 07` runs one, `uv run workshop --all` runs each.
+A lesson whose play has more than one act has a `show.py`, which is run instead and says itself who speaks.
 """
 
 import argparse
@@ -46,6 +47,13 @@ def title(lesson: Path) -> str:
         return readme.readline().lstrip("# ").rstrip()
 
 
+class Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Who has seen enough, as `head` has, does not stop the lesson: its processes end as they should."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Voice:
     """A process of a lesson: what it says is shown, and whose line it is."""
 
@@ -59,9 +67,11 @@ class Voice:
         if self.process.stdout is None:
             raise ValueError("the process has no pipe to be heard through")
         async for raw in self.process.stdout:
-            line = raw.decode(errors="replace").rstrip()
-            console.print(Text(f"{speaker}  ", STYLES[speaker]) + Text.from_ansi(line), soft_wrap=True)
-            if said := re.search(r"listening on (http://\S+)", line):
+            line = Text.from_ansi(raw.decode(errors="replace").rstrip())
+            whose = line.plain.split(" ")[0] if speaker == "show" else speaker
+            label = "" if speaker == "show" else f"{speaker}  "
+            console.print(Text(label, STYLES.get(whose, "bold")) + line, soft_wrap=True)
+            if said := re.search(r"listening on (http://\S+)", line.plain):
                 self.url = said[1]
                 self._news.set()
         self._news.set()
@@ -112,6 +122,11 @@ async def voice(console: Console, speaker: str, lesson: Path, *arguments: str) -
 
 async def play(console: Console, lesson: Path, port: int, client_flags: list[str]) -> int:
     """Server and client, from start to end; the exit code is the client's."""
+    if (lesson / "show.py").exists():
+        if port:
+            raise LessonError(f"{title(lesson)} is played on several ports, and chooses them itself.")
+        async with voice(console, "show", lesson, "show.py", *client_flags) as show:
+            return await show.end()
     async with voice(console, "server", lesson, "server.py", "--port", str(port)) as server:
         url = await server.address()
         async with voice(console, "client", lesson, "client.py", "--url", url, *client_flags) as client:
@@ -168,7 +183,7 @@ def main() -> None:
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save what is shown as a picture")
     flags = parser.parse_args(words[:own])
     recorded = flags.save_svg is not None
-    console = Console(
+    console = Screen(
         highlight=False, record=recorded, force_terminal=recorded or None, width=100 if recorded else None
     )
     try:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Generator
 
 import pytest
+
 from broken_07 import LESSON
 from processes import Server, serving
 from wire import BOTH, Exchange, Session

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from broken_07 import LESSON
 from cable import cable
 from processes import run, serving, speaking

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+
 from broken_07 import BROKEN, LESSON, edited_copy
 from laws_07 import (
     LAWS,

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 
 import pytest
+
 from broken_07 import LESSON
 from laws_07 import opened, resumed, whole
 from processes import Server, serving

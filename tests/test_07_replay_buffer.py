@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Protocol
 
 import pytest
+
 from broken_07 import LESSON
 
 

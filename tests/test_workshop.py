@@ -3,10 +3,12 @@
 import re
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
 from broken_07 import LESSON, Edit, edited_copy
 from laws_07 import opened
 from processes import ROOT, run, serving, speaking, wait_until_open
@@ -42,6 +44,18 @@ def test_it_is_plain_in_a_pipe_and_coloured_in_a_picture(tmp_path: Path) -> None
     )
     assert "\x1b" not in run(ROOT, WORKSHOP, "07", *QUICK)[1]
     assert "\x1b" in output
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble() -> None:
+    with subprocess.Popen(
+        [sys.executable, WORKSHOP, "07", *QUICK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as workshop:
+        assert workshop.stdout
+        assert workshop.stderr
+        workshop.stdout.readline()
+        workshop.stdout.close()
+        assert workshop.stderr.read() == ""
+        assert workshop.wait(20) == 0
 
 
 def test_an_unknown_lesson_is_one_sentence() -> None:
