@@ -45,16 +45,18 @@ class Door:
         priming = b""
         try:
             events = self._events_of(request)
-            if request.method == "GET" and "last-event-id" in request.headers:
-                check(events, request.headers["last-event-id"])
-                log.info("%s: resumed after %s", shown(request), request.headers["last-event-id"])
+            cursor = request.headers.get("last-event-id") if request.method == "GET" else None
+            if cursor is not None:
+                check(events, cursor)  # (law 7)
+                log.info("%s: resumed after %s", shown(request), cursor)
             elif request.method == "GET":
                 # The SDK gives a standing stream no id before its first message: one that is cut before is
                 # lost. So it is followed like a resumed one, from the place where the last reader was.
                 cursor = f"{events.standing.name}-{events.standing.sent}"
                 scope = {**scope, "headers": [*scope["headers"], (b"last-event-id", cursor.encode())]}
-                if request.headers.get("mcp-protocol-version", PROTOCOLS[0]) >= "2025-11-25":
-                    priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
+            if cursor and request.headers.get("mcp-protocol-version", PROTOCOLS[0]) >= "2025-11-25":
+                # Resumed or new, a stream that is cut before anything has come is resumed from here.
+                priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
         except Refusal as refusal:
             await refusal.response(scope, receive, send)
             return
@@ -83,7 +85,7 @@ class Door:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _note(self, request: Request, answer: Mapping[str, str]) -> None:
-        if "mcp-session-id" not in request.headers:
+        if "mcp-session-id" in answer and "mcp-session-id" not in request.headers:
             self._sessions[answer["mcp-session-id"]] = current.get()
             log.info("session %.8s: opened", answer["mcp-session-id"])
         elif request.method == "DELETE":
@@ -128,4 +130,5 @@ def check(events: SessionEvents, last_event_id: str) -> None:
 
 
 def shown(request: Request) -> str:
-    return f"session {request.headers['mcp-session-id'][:8]}"  # never the whole: who knows it is in
+    """Never the whole: who knows it is in."""
+    return f"session {request.headers.get('mcp-session-id', 'yet to come')[:8]}"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Generator
 
 import pytest
+
 from broken_08 import LESSON
 from processes import Server, run, serving
 

@@ -1,5 +1,6 @@
 """Lesson 08: what is refused, what is bounded, who may come, and how it stops."""
 
+import json
 import re
 import socket
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
 from broken_07 import Edit, edited_copy
 from broken_08 import LESSON
 from processes import ROOT, Server, run, serving, speaking, wait_until_open
@@ -58,6 +60,16 @@ def test_bad_input_gets_a_4xx(server: Server) -> None:
             assert answered.status == status, (method, headers, body, answered.read_all())
     with session.call(1, 0) as called:
         answer(read_to_the_end(called))
+
+
+def test_a_client_that_is_gone_before_it_has_a_session_is_no_mishap(server: Server) -> None:
+    client = {"name": "t", "version": "1"}
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode()
+    for _ in range(20):
+        with Exchange(server.port, "POST", JSON, body):
+            pass  # and `serving` sees that there was no traceback
+    Session(server.port)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +179,7 @@ def test_a_reader_that_stops_reading_is_let_go(tmp_path: Path) -> None:
             with session.call(1, 0, request_id=3) as called:
                 answer(read_to_the_end(called))
         with resumed(session, had[-1].id) as again:
-            assert numbers(read_events(again, 3)) == [2, 3, 4]
+            assert numbers(read_events(again, 4)) == [2, 3, 4]
 
 
 def test_sessions_are_counted_and_go_when_nobody_uses_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+
 from broken_08 import LESSON, plain_copy
 from laws_08 import (
     LAWS,

@@ -4,21 +4,27 @@ import json
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from broken_08 import LESSON
 from cable import cable
 from node import NODE, install
 from processes import ROOT, serving, speaking
-from test_08_readme import command_of
+from test_08_readme import README
+
+
+def command_of(beginning: str) -> str:
+    """The command in the README that begins so."""
+    return next(line for line in README.splitlines() if line.startswith(beginning))
 
 
 def test_the_typescript_sdk_resumes(tmp_path: Path) -> None:
     """Cut three times, and has the whole, on both kinds of stream."""
     client = install(LESSON, tmp_path) / "client.mjs"
-    assert command_of("node client.mjs")
+    command = shlex.split(command_of("node client.mjs"))
     with serving(LESSON, "--retry", "50") as server, cable(server.port) as line:
         url = f"http://127.0.0.1:{line.port}/mcp"
-        with speaking(tmp_path, NODE, str(client), url, "40", "0.05") as program:
+        with speaking(tmp_path, NODE, str(client), url, *command[3:]) as program:
             for cut in range(1, 4):
                 program.wait_for(f"call {10 * cut} of 40$")
                 line.cut()
@@ -42,12 +48,13 @@ def test_the_inspector(tmp_path: Path) -> None:
         code, said = inspect(inspector, words, tmp_path)
         assert (code, said["isError"]) == (0, False)
         assert said["content"][0]["text"].startswith("5 notifications were sent for ")
-        code, said = inspect(inspector, [*words[:-1], "caller="], tmp_path)
+        wrong = [word.replace("interval=0.1", "interval=-1") for word in words]
+        code, said = inspect(inspector, wrong, tmp_path)
         assert (code != 0, said["isError"]) == (True, True)
-        assert said["content"][0]["text"].startswith("caller: ")
+        assert said["content"][0]["text"].startswith("interval: ")
 
 
-def inspect(inspector: str, words: list[str], folder: Path) -> tuple[int, dict[str, object]]:
+def inspect(inspector: str, words: list[str], folder: Path) -> tuple[int, dict[str, Any]]:
     told = subprocess.run(
         [NODE, f"{inspector}/build/index.js", *words],
         cwd=folder,
