@@ -21,7 +21,7 @@ import httpx
 from pydantic import JsonValue
 
 from oracle import Fault, Oracle, Verdict
-from session import End, Peer, Session, Stream, now
+from session import LONGEST_RETRY, End, Peer, Session, Stream, now
 from wire import Cut, wire
 
 TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")
@@ -188,7 +188,7 @@ class Lab:
             if not stream.cursor and (stream is play.post or play.post.answer):
                 play.blind.add(stream.method)
                 return
-            rest = 0.0 if hasty else min(2.0, stream.retry or 0.0)
+            rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
             if len(stream.ends) > 3 and len(stream.events) == before:
                 rest = max(rest, 0.05)  # an empty connection after another: do not spin
             await asyncio.sleep(max(rest, away if len(stream.ends) == 1 else 0.0))
