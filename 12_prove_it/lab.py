@@ -178,6 +178,8 @@ class Lab:
                 last_news = now()
                 if was_quiet:
                     play.deaf.add(stream.method)
+            if end is End.REFUSED and not stream.cursor and len(stream.ends) > 1:
+                play.blind.add(stream.method)
             if stream.response or end in (End.REFUSED, End.HUNG):
                 return
             if end is End.QUIET and (was_quiet or not stream.cursor or not play.oracle.due):
