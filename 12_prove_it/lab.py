@@ -79,6 +79,7 @@ class Play:
     get: Stream
     deaf: set[str] = field(default_factory=set[str])
     blind: set[str] = field(default_factory=set[str])
+    called: bool = False
 
     @property
     def streams(self) -> tuple[Stream, Stream]:
@@ -138,8 +139,9 @@ class Lab:
             listening = tasks.create_task(self._follow(play, play.get, away, hasty)) if self.has_get else None
             if listening:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LAZY):
+                    async with asyncio.timeout(None if "GET" in self.primes else LAZY):
                         await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
+            play.called = True
             await self._follow(play, play.post, away, hasty)
             if listening:
                 await self._wait_for_the_rest(play, listening, linger)
@@ -187,7 +189,7 @@ class Lab:
             if end in (End.OVER, End.LOST) and now() - last_news > patience + away:
                 return
             was_quiet = end is End.QUIET
-            if not stream.cursor and (stream is play.post or play.post.answer):
+            if not stream.cursor and play.called:
                 play.blind.add(stream.method)
                 return
             rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
