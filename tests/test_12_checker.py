@@ -17,7 +17,7 @@ LESSON = ROOT / "12_prove_it"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
 COUNT = ("--args", SLOW, "--fast-args", FAST)
 QUICK = ("--quiet", "0.6", "--patience", "2")
-# A lesson, its server's flags, how its tool is asked, and how many questions cannot be put to it: the POSTs of
+# A lesson, its server's flags, how its tool is asked, and how many questions cannot be put to it: POSTs of
 # lesson 07 have no streams.
 BURST_FLAGS, BURST = ("--retry", "50", "--max-events", "1500"), ("--tool", "send_burst", *COUNT)
 FORECAST_FLAGS = ("--retry", "50", "--delay", "0.4", "--max-events", "50")
