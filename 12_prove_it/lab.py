@@ -21,7 +21,7 @@ import httpx
 from pydantic import JsonValue
 
 from oracle import Fault, Oracle, Verdict
-from session import End, Peer, Session, Stream, now
+from session import LONGEST_RETRY, End, Peer, Session, Stream, now
 from wire import Cut, wire
 
 TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")
@@ -79,6 +79,7 @@ class Play:
     get: Stream
     deaf: set[str] = field(default_factory=set[str])
     blind: set[str] = field(default_factory=set[str])
+    called: bool = False
 
     @property
     def streams(self) -> tuple[Stream, Stream]:
@@ -138,8 +139,9 @@ class Lab:
             listening = tasks.create_task(self._follow(play, play.get, away, hasty)) if self.has_get else None
             if listening:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LAZY):
+                    async with asyncio.timeout(None if "GET" in self.primes else LAZY):
                         await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
+            play.called = True
             await self._follow(play, play.post, away, hasty)
             if listening:
                 await self._wait_for_the_rest(play, listening, linger)
@@ -178,6 +180,8 @@ class Lab:
                 last_news = now()
                 if was_quiet:
                     play.deaf.add(stream.method)
+            if end is End.REFUSED and not stream.cursor and len(stream.ends) > 1:
+                play.blind.add(stream.method)
             if stream.response or end in (End.REFUSED, End.HUNG):
                 return
             if end is End.QUIET and (was_quiet or not stream.cursor or not play.oracle.due):
@@ -185,10 +189,10 @@ class Lab:
             if end in (End.OVER, End.LOST) and now() - last_news > patience + away:
                 return
             was_quiet = end is End.QUIET
-            if not stream.cursor and (stream is play.post or play.post.answer):
+            if not stream.cursor and play.called:
                 play.blind.add(stream.method)
                 return
-            rest = 0.0 if hasty else min(2.0, stream.retry or 0.0)
+            rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
             if len(stream.ends) > 3 and len(stream.events) == before:
                 rest = max(rest, 0.05)  # an empty connection after another: do not spin
             await asyncio.sleep(max(rest, away if len(stream.ends) == 1 else 0.0))

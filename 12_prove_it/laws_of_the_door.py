@@ -128,8 +128,11 @@ async def evict(lab: Lab) -> tuple[Stream | None, int]:
             return stream, sent
         if now() > deadline:
             break
-        params: JsonValue = {"name": lab.tool, "arguments": lab.fast_args}
-        await asyncio.gather(*(session.call("tools/call", params) for _ in range(3)))
+        calls: list[JsonValue] = [
+            {"name": lab.tool, "arguments": lab.fast_args, "_meta": {"progressToken": f"evict-{sent}-{turn}"}}
+            for turn in range(3)
+        ]
+        await asyncio.gather(*(session.call("tools/call", params) for params in calls))
         if lab.home == "GET":
             await asyncio.sleep(lab.fast.lasts * 1.2)  # the calls were answered at once
         sent += 3 * sum(map(len, lab.fast.due.values()))
@@ -200,7 +203,6 @@ async def bad_input_gets_a_4xx(lab: Lab, case: Case) -> None:
         ("POST", told, b"42"),
         ("POST", told, b"\xff\xfe"),
         ("POST", told, b"[" * 50_000),
-        ("POST", told | {"content-type": "text/plain"}, ping),
         ("POST", told | {"mcp-protocol-version": "1999-01-01"}, ping),
         ("POST", told | {"mcp-session-id": ""}, ping),
         ("GET", told | {"accept": "text/html"}, None),

@@ -180,10 +180,6 @@ class Session:
             told["params"] = params
         await self.peer.ask("POST", self.headers, json.dumps(told).encode())
 
-    async def get(self, last_event_id: str) -> Answer:
-        """A GET that resumes, for a look at what it brings."""
-        return await self.peer.ask("GET", self.headers | {"last-event-id": last_event_id})
-
     async def delete(self) -> Answer:
         return await self.peer.ask("DELETE", self.headers)
 
@@ -262,9 +258,7 @@ class Stream:
         last_id = ""
         try:
             async for sse in EventSource(response).aiter_sse():
-                own_id = (
-                    sse.id if sse.id != last_id else ""
-                )  # the decoder hands the last id on to what has none
+                own_id = "" if sse.id == last_id else sse.id  # the decoder hands the last id on
                 last_id = sse.id
                 if sse.retry is not None:
                     self.retry = sse.retry / 1000
@@ -293,10 +287,6 @@ class Stream:
         while not condition():
             self.changed.clear()
             await self.changed.wait()
-
-    async def resting(self) -> None:
-        """As long as the server asks."""
-        await asyncio.sleep(min(LONGEST_RETRY, 0.0 if self.retry is None else self.retry))
 
     def evidence(self) -> str:
         """The bytes around each end of a connection: what went out, and the last and first that came in."""

@@ -10,7 +10,7 @@ from cable import cable
 from processes import ROOT, run, serving
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (\d+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (.+?) \| (\d+) \|$", re.MULTILINE)
 TABLE = ROW.findall(README)
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
 QUICK = ("--interval", "0.05", "--away", "0.25", "--patience", "1")
@@ -23,8 +23,8 @@ def test_the_table_is_read_whole() -> None:
     assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("file", "old", "new", "says", "verdict", "law"), TABLE)
-def test_break_it(file: str, old: str, new: str, says: str, verdict: str, law: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "old", "new", "says", "verdicts", "law"), TABLE)
+def test_break_it(file: str, old: str, new: str, says: str, verdicts: str, law: str, tmp_path: Path) -> None:
     source = (LESSON / file).read_text(encoding="utf-8")
     indent = re.search(rf"^( *).*{re.escape(old)}", source, re.MULTILINE)
     assert indent
@@ -35,7 +35,9 @@ def test_break_it(file: str, old: str, new: str, says: str, verdict: str, law: s
         assert re.search(rf"^(failed|refused) +{says}", output, re.MULTILINE), output
         code, output = run(CHECKER, "client.py", server.url, *ASK, "--law", law, patience=50)
         assert code == 1, output
-        assert set(re.findall(r"^law \d+, .*: (\S+)$", output, re.MULTILINE)) == {verdict}, output
+        found = set(re.findall(r"^law \d+, .*: (\S+)$", output, re.MULTILINE))
+        assert found
+        assert found <= set(re.findall(r"`(\S+)`", verdicts)), output
 
 
 def test_the_frames_are_those_of_a_run() -> None:

@@ -14,11 +14,18 @@ import pytest
 from processes import ROOT, run, serving
 
 LESSON = ROOT / "12_prove_it"
-BURST = ROOT / "07_advanced_stream_resumption"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
-# A lesson's server, its flags, its tool, and how many questions cannot be put to it (about streams of POSTs).
-LESSONS = [("07_advanced_stream_resumption", ("--retry", "50", "--max-events", "1500"), "send_burst", 4)]
-QUICK = ("--args", SLOW, "--fast-args", FAST, "--quiet", "0.6", "--patience", "2")
+COUNT = ("--args", SLOW, "--fast-args", FAST)
+QUICK = ("--quiet", "0.6", "--patience", "2")
+# A lesson, its server's flags, how its tool is asked, and how many questions cannot be put to it: POSTs of
+# lesson 07 have no streams.
+BURST_FLAGS, BURST = ("--retry", "50", "--max-events", "1500"), ("--tool", "send_burst", *COUNT)
+FORECAST_FLAGS = ("--retry", "50", "--delay", "0.4", "--max-events", "50")
+FORECAST = ("--tool", "get_forecast", "--args", '{"city": "Oslo"}')
+LESSONS = [
+    ("07_advanced_stream_resumption", BURST_FLAGS, BURST, 4),
+    ("10_resumption", (*FORECAST_FLAGS, "--strict"), FORECAST, 0),
+]
 
 STATELESS = """
 from mcp.server.mcpserver import MCPServer
@@ -66,14 +73,16 @@ def other_server(folder: Path, code: str) -> Generator[str]:
         yield server.url
 
 
-@pytest.mark.parametrize(("lesson", "flags", "tool", "not_reached"), LESSONS, ids=[row[0] for row in LESSONS])
+@pytest.mark.parametrize(
+    ("lesson", "flags", "asked", "not_reached"), LESSONS, ids=[row[0] for row in LESSONS]
+)
 def test_a_lessons_server_keeps_the_laws_and_the_files_say_so(
-    tmp_path: Path, lesson: str, flags: tuple[str, ...], tool: str, not_reached: int
+    tmp_path: Path, lesson: str, flags: tuple[str, ...], asked: tuple[str, ...], not_reached: int
 ) -> None:
     as_json, as_junit, picture = (tmp_path / name for name in ("r.json", "r.xml", "r.svg"))
     files = ("--json", str(as_json), "--junit", str(as_junit), "--save-svg", str(picture))
     with serving(ROOT / lesson, *flags) as server:
-        arguments = (server.url, "--tool", tool, *QUICK, "--strict", *files)
+        arguments = (server.url, *asked, *QUICK, "--strict", *files)
         code, output = run(LESSON, "client.py", *arguments, patience=80)
     assert code == 0, output
     told = json.loads(as_json.read_text("utf-8"))
@@ -89,8 +98,15 @@ def test_a_lessons_server_keeps_the_laws_and_the_files_say_so(
     assert "font-face" not in picture.read_text("utf-8")
 
 
+def test_lesson_10_crosses_streams_as_it_says_and_does_nothing_else() -> None:
+    with serving(ROOT / "10_resumption", *FORECAST_FLAGS) as server:
+        code, output = run(LESSON, "client.py", server.url, *FORECAST, *QUICK, patience=80)
+    assert code == 1
+    assert re.findall(r"^law (\d+), .*: (\S+)$", output, re.M) == [("4", "foreign-stream")], output
+
+
 def test_a_fault_is_shown_with_its_bytes_and_can_be_repeated(tmp_path: Path) -> None:
-    arguments = ("--tool", "count", *QUICK, "--law", "4", "--seed", "17")
+    arguments = ("--tool", "count", *COUNT, *QUICK, "--law", "4", "--seed", "17")
     junit = tmp_path / "r.xml"
     with serving(LESSON, "--lie", "share-ids") as server:
         code, output = run(LESSON, "client.py", server.url, *arguments, "--junit", str(junit))
@@ -134,7 +150,7 @@ def test_no_server_and_a_server_elsewhere_get_a_sentence() -> None:
 
 
 def test_without_a_tool_it_says_how_to_ask() -> None:
-    with serving(BURST) as server:
+    with serving(ROOT / LESSONS[0][0]) as server:
         code, output = run(LESSON, "client.py", server.url)
     assert code == 2
     assert "could serve send_burst" in " ".join(output.split())
