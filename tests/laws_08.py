@@ -38,8 +38,12 @@ def law_1_an_id_before_the_first_message(port: int) -> None:
         assert read_events(once_more, 1)[0].id == first.id, "lost: no cursor on the resumed stream"
     with resumed(session, first.id) as again:
         whole(read_to_the_end(again), 3)
+    with session.call(3, 0.01, request_id=3) as called:
+        had = read_events(called, 2)
+    with resumed(session, had[-1].id) as again:
+        whole(had + read_to_the_end(again), 3)
     with resumed(session, cursor) as standing:
-        assert [event.said["stream"] for event in read_events(standing, 2)[1:]] == ["standing"], "lost"
+        assert [event.said["stream"] for event in read_events(standing, 3)[1:]] == ["standing"] * 2, "lost"
 
 
 def law_2_cut_at_every_byte(port: int, count: int = 2) -> None:
