@@ -148,6 +148,8 @@ class Oracle:
     @staticmethod
     def repetition(events: Sequence[Event], came: list[str], due: list[str]) -> Verdict:
         """A replay repeats ids; a tool that runs again begins again under new ones."""
+        if not due:
+            return Verdict.DOUBLED  # an uncut run has nothing on this stream
         starts = [n for n, plain in enumerate(came) if plain == due[0]][due.count(due[0]) :]
         again = [event.id for event in events[starts[0] :]] if starts else []
         before = {event.id for event in events[: starts[0]]} if starts else set[str]()

@@ -22,8 +22,12 @@ QUICK = ("--quiet", "0.6", "--patience", "2")
 BURST_FLAGS, BURST = ("--retry", "50", "--max-events", "1500"), ("--tool", "send_burst", *COUNT)
 FORECAST_FLAGS = ("--retry", "50", "--delay", "0.4", "--max-events", "50")
 FORECAST = ("--tool", "get_forecast", "--args", '{"city": "Oslo"}')
+NOTIFY = ("--tool", "start-notification-stream")
+NOTIFY_SLOW = ("--args", '{"interval": 0.05, "count": 8, "caller": "me"}')
+NOTIFY_FAST = ("--fast-args", '{"interval": 0.002, "count": 400, "caller": "me"}')
 LESSONS = [
     ("07_advanced_stream_resumption", BURST_FLAGS, BURST, 4),
+    ("08_notification_stream", BURST_FLAGS, (*NOTIFY, *NOTIFY_SLOW, *NOTIFY_FAST), 0),
     ("10_resumption", (*FORECAST_FLAGS, "--strict"), FORECAST, 0),
 ]
 
