@@ -73,6 +73,8 @@ class Build:
 
     def _tell(self, call: Call, step: int, line: str, elapsed: float) -> None:
         of = self.plan.steps
+        if call.session.wants_log:
+            call.tell(logged({"build": self.id, "step": step, "elapsed": round(elapsed, 3), "line": line}))
         if call.progress_token is not None:
             params: JsonValue = {
                 "progressToken": call.progress_token,
@@ -81,8 +83,6 @@ class Build:
                 "message": line,
             }
             call.tell({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
-        if call.session.wants_log:
-            call.tell(logged({"build": self.id, "step": step, "elapsed": round(elapsed, 3), "line": line}))
 
     def answer(self, call: Call) -> None:
         """After the response the stream ends (law 6)."""
