@@ -101,7 +101,10 @@ def bound(port: int, flag: str) -> socket.socket:
 def main() -> None:
     flags = parse_flags()
     listener, for_page = bound(flags.listen, "--listen"), bound(flags.page, "--page")
-    say("open", f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp, leads to port {flags.to}")
+    say(
+        "open",
+        f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp and leading to port {flags.to}",
+    )
     say("page", f"http://127.0.0.1:{for_page.getsockname()[1]}/")
     if sys.stdin and sys.stdin.isatty():
         say("keys", "c cut   r restore   s slow   t stall   h drop half of the next event   q quit")
