@@ -24,7 +24,6 @@ from say import say
 from screen import Screen
 
 KEY = "example.com/idempotency-key"
-LONGEST_WAIT = 30.0  # seconds between two connections, at most
 
 
 class Client:
@@ -107,7 +106,7 @@ class Client:
         """At least as long as the server asks, then longer each time, and never all clients at once."""
         self.proof.lost()
         self.failures += 1
-        spread = min(LONGEST_WAIT, self.link.retry * 2**self.failures)
+        spread = min(self.flags.longest_wait, self.link.retry * 2 ** min(self.failures, 20))
         wait = self.link.retry + random.random() * spread  # noqa: S311 (nobody gains by guessing it)
         self.screen.away("away")
         say("waiting", f"{wait:.1f} s")
@@ -172,6 +171,7 @@ def parse_flags() -> argparse.Namespace:
     add("--seconds", type=float, default=30.0, help="how long it takes (default: 30)")
     add("--key", default=f"build-{uuid.uuid4().hex[:12]}", help="idempotency key (default: a new one)")
     add("--patience", type=float, default=600.0, help="seconds without a message to go on for (default: 600)")
+    add("--longest-wait", type=float, default=30.0, help="seconds that backoff adds, at most (default: 30)")
     add(
         "--silence",
         type=float,
@@ -180,7 +180,7 @@ def parse_flags() -> argparse.Namespace:
     )
     add("--expect", choices=("whole", "gone", "afresh"), help="what this run is to show; anything else fails")
     flags = parser.parse_args()
-    if flags.steps < 1 or flags.seconds < 0 or min(flags.patience, flags.silence) <= 0:
+    if flags.steps < 1 or flags.seconds < 0 or min(flags.patience, flags.silence, flags.longest_wait) <= 0:
         parser.error("steps and seconds are above 0")
     return flags
 

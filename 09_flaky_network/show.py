@@ -88,7 +88,19 @@ async def network(to: int, script: str) -> AsyncGenerator[tuple[Speaker, str]]:
 @contextlib.asynccontextmanager
 async def client(url: str, expected: str) -> AsyncGenerator[Speaker]:
     """A build, followed to its end, which must show what is expected."""
-    flags = ("--url", url, *BUILD, "--silence", "3", "--patience", "10", "--expect", expected)
+    flags = (
+        "--url",
+        url,
+        *BUILD,
+        "--silence",
+        "3",
+        "--patience",
+        "10",
+        "--longest-wait",
+        "0.3",
+        "--expect",
+        expected,
+    )
     async with speaking("client", "client.py", *flags) as there:
         yield there
         if await there.end():

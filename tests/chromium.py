@@ -111,7 +111,7 @@ def take_picture(file: Path) -> None:
     lesson = ROOT / "09_flaky_network"
     with contextlib.ExitStack() as running:
         server = running.enter_context(serving(lesson))
-        network = running.enter_context(cuttable(server, "--script", "5 stall"))
+        network = running.enter_context(cuttable(server.port, "--script", "5 stall"))
         shown = running.enter_context(tab(network.wait_for(r"page +(http://\S+)")[1]))
         flags = ("--url", network.url, "--steps", "60", "--seconds", "20")
         running.enter_context(speaking(lesson, sys.executable, "client.py", *flags))

@@ -105,9 +105,9 @@ def wait_until_open(port: int) -> None:
 NETWORK = ("network.py", "--listen", "0", "--page", "0", "--to")
 
 
-def cuttable(server: Server, *flags: str) -> AbstractContextManager[Server]:
-    """Lesson 09's network, which leads to a server: its URL, and what it says."""
-    return serving(ROOT / "09_flaky_network", *flags, command=(*NETWORK, str(server.port)))
+def cuttable(port: int, *flags: str) -> AbstractContextManager[Server]:
+    """Lesson 09's network, which leads to a server's port."""
+    return serving(ROOT / "09_flaky_network", *flags, command=(*NETWORK, str(port)))
 
 
 @contextmanager
