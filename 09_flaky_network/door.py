@@ -55,7 +55,8 @@ def check(request: Request, own_names: frozenset[str]) -> None:
         raise Refusal(405, "Use POST to send, GET to listen, DELETE to end the session.")
     if request.method == "GET" and not accepts(request, "text/event-stream"):
         raise Refusal(406, "GET opens an event stream: send Accept: text/event-stream.")
-    if request.method == "POST" and not accepts(request, "application/json"):
+    both = accepts(request, "application/json") and accepts(request, "text/event-stream")
+    if request.method == "POST" and not both:
         raise Refusal(406, "Send Accept: application/json, text/event-stream.")
     if request.method == "POST" and media_type(headers.get("content-type", "")) != "application/json":
         raise Refusal(415, "Send Content-Type: application/json.")
