@@ -59,9 +59,9 @@ class Process:
                 assert time.monotonic() < deadline, f"never wrote {pattern!r}:\n{self.output}"
                 self._changed.wait(0.1)
 
-    def finish(self) -> int:
+    def finish(self, patience: float = PATIENCE) -> int:
         """Wait for the end, and give the exit code."""
-        code = self.popen.wait(PATIENCE)
+        code = self.popen.wait(patience)
         self._reader.join(PATIENCE)
         return code
 
@@ -133,7 +133,7 @@ def speaking(folder: Path, *command: str) -> Generator[Process]:
         process.stop()
 
 
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
+def run(folder: Path, *arguments: str, patience: float = PATIENCE) -> tuple[int, str]:
     """A Python program from start to end: its exit code, and what it wrote."""
     with speaking(folder, sys.executable, *arguments) as process:
-        return process.finish(), process.output
+        return process.finish(patience), process.output

@@ -7,30 +7,37 @@ import pytest
 
 from broken_07 import LESSON, Edit, edited_copy
 from cable import cable
-from processes import run, serving
+from processes import ROOT, run, serving
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)? *\| `(.+?)` \| [\d, ]+ \|$", re.MULTILINE
-)
-TABLE = [
-    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
-]
+ROW = re.compile(r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (.+?) \| (\d+) \|$", re.MULTILINE)
+TABLE = ROW.findall(README)
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
-QUICK = ["--interval", "0.05", "--away", "0.25"]
+QUICK = ("--interval", "0.05", "--away", "0.25", "--patience", "1")
+CHECKER = ROOT / "12_prove_it"
+SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
+ASK = ("--tool", "send_burst", "--args", SLOW, "--fast-args", FAST, "--quiet", "0.5", "--patience", "1")
 
 
 def test_the_table_is_read_whole() -> None:
     assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("edit", "flags", "verdict"), TABLE, ids=lambda value: getattr(value, "new", None))
-def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) -> None:
-    broken = edited_copy(LESSON, tmp_path, edit)
+@pytest.mark.parametrize(("file", "old", "new", "says", "verdicts", "law"), TABLE)
+def test_break_it(file: str, old: str, new: str, says: str, verdicts: str, law: str, tmp_path: Path) -> None:
+    source = (LESSON / file).read_text(encoding="utf-8")
+    indent = re.search(rf"^( *).*{re.escape(old)}", source, re.MULTILINE)
+    assert indent
+    broken = edited_copy(LESSON, tmp_path, Edit(file, old, new.replace(" ⏎ ", f"\n{indent[1]}")))
     with serving(broken, "--retry", "100") as server:
-        code, output = run(broken, "client.py", "--url", server.url, *QUICK, "--patience", "1", *flags)
-    assert code == 1, output
-    assert verdict in output
+        code, output = run(broken, "client.py", "--url", server.url, *QUICK)
+        assert code == 1, output
+        assert re.search(rf"^(failed|refused) +{says}", output, re.MULTILINE), output
+        code, output = run(CHECKER, "client.py", server.url, *ASK, "--law", law, patience=50)
+        assert code == 1, output
+        found = set(re.findall(r"^law \d+, .*: (\S+)$", output, re.MULTILINE))
+        assert found
+        assert found <= set(re.findall(r"`(\S+)`", verdicts)), output
 
 
 def test_the_frames_are_those_of_a_run() -> None:

@@ -18,8 +18,11 @@ VARIES = (
     (r"\b[0-9a-f]{8}(-\d+)?\b", "ID"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b(live|replayed) +\d+ of .*", "messages"),
+    (r"\b(live|missed) +station .*", "messages"),
+    (r"waited [\d.]+ s", "waited N s"),
     (r"\d+ (missed|of them)", r"N \1"),
     (r"lost \d+: [\d, ]+", "lost N"),
+    (r"[\d.]+ s, \d+ requests", "N s, N requests"),
 )
 
 
@@ -54,11 +57,14 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
             assert words[:2] == ["uv", "run"], command
             if "pytest" in words:
                 continue  # that is us
-            if words[2] == "server.py":
+            if shown and shown[0].startswith("listening on"):
                 server = running.enter_context(serving(readme.parent, *words[3:]))
                 seen = server.lines[: len(shown)]
             else:
-                there = ["--url", server.url] if words[2] == "client.py" and server else []
+                if server:
+                    words = [word.replace("http://127.0.0.1:8000/mcp", server.url) for word in words]
+                by_default = words[2] == "client.py" and server and server.url not in words
+                there = ["--url", server.url] if by_default and server else []
                 uv = os.environ.get("UV", "uv")
                 with speaking(readme.parent, uv, "run", "--no-sync", *words[2:], *there) as program:
                     program.finish()

@@ -1,0 +1,12 @@
+"""What a person who watches is told: a line, and by colour and by word what it is about."""
+
+from rich.console import Console
+
+STYLES = {"live": "green", "missed": "bold yellow", "forecast": "bold green"}
+TROUBLE = ("dying", "lost", "refused", "ended", "afresh", "failed")
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(word: str, text: str) -> None:
+    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
+    console.print(text, markup=False)

@@ -1,0 +1,129 @@
+"""The gallery: the liar tells every lie, and each has to be caught with its own verdict; honesty has to pass.
+
+matrix  lies down, verdicts across: what the checker said of which lie
+"""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from checker import Order, Report, examine
+from lab import Arguments, UnfitError
+from lies import LIES, Lie
+from oracle import Verdict
+from report import printable
+from session import LONG, Peer
+
+AT_THE_SAME_TIME = 6
+ARGS: Arguments = {"count": 8, "interval": 0.07}
+FAST_ARGS: Arguments = {"count": 200, "interval": 0.002}
+PATIENCE, QUIET = 1.2, 0.6  # the liar is quick
+Results = dict[Lie, set[str]]
+
+
+@asynccontextmanager
+async def liar() -> AsyncGenerator[str]:
+    """The server that tells all lies, for as long as it is needed; gives the start of its addresses."""
+    here = Path(__file__).parent
+    arguments = [sys.executable, str(here / "server.py"), "--port", "0", "--gallery"]
+    process: Process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, stderr=DEVNULL)
+    try:
+        async with asyncio.timeout(20):
+            line = (await process.stdout.readline()).decode() if process.stdout else ""
+        address = line.strip().removeprefix("listening on ").removesuffix("/mcp")
+        if not address.startswith("http"):
+            raise UnfitError(f"server.py did not start: {printable(line) or 'it said nothing'}")
+        yield address
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def try_all(address: str, seed: int, results: Results, tell: Callable[[], None]) -> None:
+    slots = asyncio.Semaphore(AT_THE_SAME_TIME)
+    no_reuse = httpx.Limits(max_keepalive_connections=0)
+
+    async def try_one(lie: Lie, http: httpx.AsyncClient) -> None:
+        async with slots:
+            url = f"{address}/{lie}/mcp"
+            order = Order(
+                "count", ARGS, FAST_ARGS, seed, quiet=QUIET, time_limit=60, thorough=0.3, side_by_side=4
+            )
+            report = Report(url, "count", seed, "")
+            try:
+                await examine(Peer(url, http, {}, "2025-11-25", PATIENCE), order, report, lambda: None)
+            except UnfitError as reason:
+                results[lie] = {str(reason)}
+            else:
+                results[lie] = report.verdicts
+            tell()
+
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=LONG, limits=no_reuse) as http,
+        asyncio.TaskGroup() as all_,
+    ):
+        for lie in Lie:
+            all_.create_task(try_one(lie, http))
+
+
+def matrix(results: Results) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    shown.add_column("lie", no_wrap=True, min_width=max(map(len, LIES)) + 1)
+    for verdict in Verdict:
+        shown.add_column(verdict.replace("-", "\n"), justify="center", vertical="bottom", no_wrap=True)
+    for lie, told in LIES.items():
+        came = results.get(lie)
+        shown.add_row(lie, *(cell(verdict, told.verdict, came) for verdict in Verdict))
+    return shown
+
+
+def cell(verdict: Verdict, deserved: str, came: set[str] | None) -> Text:
+    if came is None:
+        return Text("")
+    if verdict == deserved:
+        return Text("X", "bold green") if verdict in came else Text("MISSED", "bold red")
+    if verdict in came:
+        return Text("x", "yellow" if deserved else "bold red")
+    return Text(".", "dim")
+
+
+async def run_gallery(seed: int, console: Console) -> int:
+    results: Results = {}
+    began = asyncio.get_running_loop().time()
+    async with liar() as address:
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+
+            def tell() -> None:
+                if console.is_terminal:
+                    live.update(matrix(results), refresh=True)
+
+            await try_all(address, seed, results, tell)
+    console.print(matrix(results), soft_wrap=False)
+    console.print("X its own verdict; x one that follows from it; . none", style="dim")
+    missed = [lie for lie, told in LIES.items() if told.verdict and told.verdict not in results[lie]]
+    wronged = results[Lie.NONE]
+    for lie in missed:
+        console.print(
+            f"missed: {lie} is not called {LIES[lie].verdict}, but {results[lie] or 'nothing'}",
+            style="bold red",
+        )
+    for verdict in wronged:
+        console.print(f"false alarm: the honest server is called {verdict}", style="bold red")
+    seconds = asyncio.get_running_loop().time() - began
+    caught = len(LIES) - 1 - len(missed)
+    honest = "is wronged" if wronged else "passes"
+    style = "bold red" if missed or wronged else "bold green"
+    console.print(f"{caught} of {len(LIES) - 1} lies caught by name; the honest server {honest}", style=style)
+    console.print(f"seed {seed}, {seconds:.1f} s")
+    return 1 if missed or wronged else 0

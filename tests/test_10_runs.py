@@ -1,0 +1,221 @@
+"""Lesson 10 as a user runs it: a client that dies, and the one that comes after it."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from broken_10 import LESSON
+from cable import cable
+from processes import Server, run, serving, speaking
+
+STAGES = re.findall(r'^    "(\w+)": "', (LESSON / "death.py").read_text(encoding="utf-8"), re.MULTILINE)
+LOAD = """
+import pathlib, sys, session_cache
+try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2], "Bari")
+except session_cache.UnusableError as why: print(why)
+"""
+KILLED = 15 if sys.platform == "win32" else -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[Server]:
+    with serving(LESSON, "--delay", "0.4", "--retry", "50") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def strict() -> Generator[Server]:
+    with serving(LESSON, "--delay", "0.4", "--retry", "50", "--strict") as running:
+        yield running
+
+
+class Client:
+    """The same command, again and again, in one folder."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.url, self.cache = server.url, folder / ".session_cache"
+
+    def run(self, *flags: str) -> tuple[int, str]:
+        return run(LESSON, "client.py", "--url", self.url, "--cache", str(self.cache), *flags)
+
+    def dies(self, *flags: str) -> str:
+        code, output = self.run(*flags)
+        assert code == KILLED, output
+        assert output.splitlines()[-1].startswith("dying"), output
+        return output
+
+    def ends(self, *flags: str) -> str:
+        code, output = self.run(*flags)
+        assert code == 0, output
+        assert not self.cache.exists()
+        return output
+
+
+def runs(server: Server, city: str) -> int:
+    server.wait_for(rf"get_forecast\('{city}'\): ready")
+    return server.output.count(f"get_forecast('{city}'): run")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_at_any_stage_the_next_run_has_the_one_forecast(
+    server: Server, tmp_path: Path, stage: str
+) -> None:
+    client = Client(server, tmp_path)
+    client.dies("--city", stage, "--die-at", stage)
+    output = client.ends("--city", stage, "--die-at", "never")
+    assert output.count(f"forecast  {stage} tomorrow") == 1
+    assert runs(server, stage) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("protocol", ["2025-06-18", "2025-11-25"])
+@pytest.mark.parametrize("mode", ["server", "strict"])
+def test_protocol_and_strict(
+    protocol: str, mode: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The table of the README."""
+    server: Server = request.getfixturevalue(mode)
+    client, city = Client(server, tmp_path), f"{mode}-{protocol}"
+    client.dies("--city", city, "--protocol", protocol)
+    output = client.ends()
+    resumed = (mode, protocol) != ("strict", "2025-06-18")
+    assert ("afresh" in output) is not resumed
+    assert runs(server, city) == (1 if resumed else 2)
+
+
+def test_there_are_ten_stages() -> None:
+    assert len(STAGES) == 10
+
+
+def test_two_clients_with_the_same_ids_have_each_its_own(server: Server, tmp_path: Path) -> None:
+    """And the second run of each neither initializes nor calls."""
+    clients = {city: Client(server, tmp_path / city) for city in ("Bern", "Riga")}
+    for city, client in clients.items():
+        client.cache.parent.mkdir()
+        client.dies("--city", city)
+        assert stat.S_IMODE(client.cache.stat().st_mode) == 0o600 or os.name == "nt"
+    for city, client in clients.items():
+        kept = json.loads(client.cache.read_text())
+        output = client.ends()
+        assert f"Last-Event-ID: {kept['last_event_id']}\n" in output
+        assert "session   opened" not in output
+        assert "call      get" not in output
+        assert "missed    station 1 of 6" in output
+        assert "the work took 0.4 s" in output
+        assert f"forecast  {city} tomorrow" in output
+        assert runs(server, city) == 1
+
+
+def test_a_server_restarted_in_between(server: Server, strict: Server, tmp_path: Path) -> None:
+    """To the client it is the same address, and another server, which knows nothing."""
+    with cable(server.port) as line:
+        client = Client(server, tmp_path)
+        client.url = f"http://127.0.0.1:{line.port}/mcp"
+        client.dies("--city", "Turin")
+        line.lead_to(strict.port)
+        output = client.ends()
+    assert "refused   404" in output
+    assert "does again" in output
+    assert "forecast  Turin tomorrow" in output
+
+
+def test_an_id_that_is_refused(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.dies("--city", "Genoa")
+    kept = json.loads(client.cache.read_text())
+    client.cache.write_text(json.dumps(kept | {"last_event_id": "00000000-1-1"}))
+    output = client.ends()
+    assert "refused   400" in output
+    assert "does again" in output
+
+
+def test_a_cache_that_does_not_help(server: Server, tmp_path: Path) -> None:
+    """One sentence, and a fresh start."""
+    client = Client(server, tmp_path)
+    client.dies("--city", "Nice")
+    kept = json.loads(client.cache.read_text())
+    client.cache.write_text("{")
+    output = client.ends("--city", "Nice")
+    assert "is damaged" in output
+    assert "done again" in output
+    spoiled = {
+        "is damaged": ["", '{"version": 1}', json.dumps(kept | {"session_id": "\n"}), "\ud800"],
+        "of another version": ['{"version": 2, "where": "unknown"}'],
+        "of another server": [json.dumps(kept | {"url": "http://127.0.0.1:1/mcp"})],
+        "a call for Nice, not Bari": [json.dumps(kept)],
+    }
+    for says, contents in spoiled.items():
+        for content in contents:
+            client.cache.write_bytes(content.encode(errors="surrogatepass"))
+            told = subprocess.run(
+                [sys.executable, "-c", LOAD, str(client.cache), client.url],
+                cwd=LESSON,
+                capture_output=True,
+                text=True,
+                timeout=20,
+            )
+            assert says in told.stdout, told
+
+
+def test_reset_and_what_cannot_be(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.cache.write_text("{")
+    client.ends("--reset")
+    code, output = client.run("--city", "x" * 61, "--die-at", "never")
+    assert code == 1
+    assert "1 to 60 characters" in output
+    assert not client.cache.exists()
+    client.url = "http://127.0.0.1:9/mcp"
+    client.cache.mkdir()
+    code, output = client.run()
+    assert code == 1
+    assert "cannot be used" in output
+    client.cache.rmdir()
+    code, output = client.run()
+    assert code == 1
+    assert "cannot be reached" in output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches the whole console there")
+def test_ctrl_c_with_open_streams(tmp_path: Path) -> None:
+    with serving(LESSON, "--delay", "30") as server:
+        client = Client(server, tmp_path)
+        command = [sys.executable, "client.py", "--url", client.url, "--cache", str(client.cache)]
+        client.dies()
+        with speaking(LESSON, *command) as second:
+            server.wait_for("resumed after")
+            second.popen.send_signal(signal.SIGINT)
+            assert second.finish() == 130
+        with speaking(LESSON, *command, "--patience", "1") as third:
+            server.wait_for("resumed after", times=2)
+            server.popen.send_signal(signal.SIGINT)
+            assert server.finish() == 0
+            assert third.finish() == 1
+            assert "is kept for the next run" in third.output
+        assert "ERROR" not in server.output
+        assert "Traceback" not in second.output + third.output
+    assert client.cache.exists()
+
+
+def test_the_show() -> None:
+    played = subprocess.run(
+        [sys.executable, "show.py", "--delay", "0.6"], cwd=LESSON, capture_output=True, text=True, timeout=90
+    )
+    output = played.stdout
+    assert played.returncode == 0, output + played.stderr
+    assert output.count("client  forecast") == 2
+    assert "show    each run ended as it should" in output
+
+
+def test_a_taken_port(server: Server) -> None:
+    code, output = run(LESSON, "server.py", "--port", str(server.port))
+    assert code == 1
+    assert output.startswith("Cannot listen on port")
