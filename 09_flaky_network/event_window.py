@@ -58,6 +58,10 @@ class Stream:
     def time_of(self, place: int) -> float:
         return self._times[(place - 1) % self._max_events]
 
+    @property
+    def oldest_time(self) -> float:
+        return self._times[self.freed % self._max_events]
+
     def append(self, message: str, now: float) -> None:
         event = f"id: {self.name}-{self.last + 1}\ndata: {message}\n\n".encode()
         if self.last < self._max_events:
@@ -113,13 +117,14 @@ class Window:
             return
         if len(self._whose) == self._max_events:
             self._free_oldest()
-        stream.append(message, self._clock())
+        now = self._clock()
+        stream.append(message, now)
         self._whose.append(stream)
         if stream.reader:
             stream.reader.set()
-        self.free_what_is_old()
+        self.free_what_is_old(now)
         self._neighbours.rotate(-1)  # in turn, so that a session that fell silent keeps nothing old either
-        self._neighbours[0].free_what_is_old()
+        self._neighbours[0].free_what_is_old(now)
 
     def close(self, stream: Stream) -> None:
         """Nothing more will come. When none of its events is kept it is forgotten."""
@@ -131,12 +136,14 @@ class Window:
     def evicted(self, stream: Stream) -> int:
         """The newest place that is no longer kept, 0 while everything is: exact, whatever is freed yet."""
         oldest_allowed = self._clock() - self._max_age
+        if stream.freed == stream.last or stream.oldest_time >= oldest_allowed:
+            return stream.freed
         places = range(stream.last + 1)
         return bisect_left(places, oldest_allowed, lo=stream.freed + 1, key=stream.time_of) - 1
 
     def find(self, event_id: str) -> tuple[Stream, int]:
         """The stream and the cursor that an id names, or an error for what cannot be resumed (law 7)."""
-        self.free_what_is_old()
+        self.free_what_is_old(self._clock())
         token, _, rest = event_id.partition("-")
         number, _, place = rest.partition("-")
         if token != self.token or not NUMBER.fullmatch(number) or not NUMBER.fullmatch(place):
@@ -152,12 +159,10 @@ class Window:
             raise EvictedError(stream)
         return stream, int(place)
 
-    def free_what_is_old(self) -> None:
+    def free_what_is_old(self, now: float) -> None:
         """Free some events that are too old: many at once would be a pause, and each call frees some."""
-        oldest_allowed = self._clock() - self._max_age
-        for _ in range(min(len(self._whose), FREED_AT_ONCE)):
-            oldest = self._whose[0]
-            if oldest.time_of(oldest.freed + 1) >= oldest_allowed:
+        for _ in range(FREED_AT_ONCE):
+            if not self._whose or self._whose[0].oldest_time >= now - self._max_age:
                 break
             self._free_oldest()
 

@@ -37,6 +37,8 @@ def launch(create_app: Callable[[Limits, str], ASGIApp]) -> None:
         listener = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
+        # asyncio does so for its own sockets: without it an event may wait 40 ms for the last one's receipt.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, OverflowError) as error:
         sys.exit(f"Cannot listen on {host}, port {port} ({error}): choose another with --port.")
     name = f"[{host}]" if ":" in host else host

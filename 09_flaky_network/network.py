@@ -93,9 +93,11 @@ def parse_flags() -> argparse.Namespace:
 
 def bound(port: int, flag: str) -> socket.socket:
     try:
-        return socket.create_server(("127.0.0.1", port))
+        listener = socket.create_server(("127.0.0.1", port))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # nothing waits that need not
     except (OSError, OverflowError) as error:
         sys.exit(f"Cannot listen on 127.0.0.1, port {port} ({error}): choose another with {flag}.")
+    return listener
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from mcp_types import JSONRPCNotification
 import messages
 
 LESSON = Path(__file__).parent.parent / "09_flaky_network"
-LIMIT, THIS, PERSIST = "bare deque", "lesson 09", "mcp-persist, SQLite in memory"
+LIMIT, THIS, PERSIST = "bare deque", "lesson 09", "mcp-persist"
 MAX_AGE = 300
 
 

@@ -4,8 +4,6 @@ from broken_07 import Edit
 from processes import ROOT
 
 LESSON = ROOT / "09_flaky_network"
-AGE = "        oldest_allowed = self._clock() - self._max_age\n        places"
-
 BROKEN = {
     # A replay, and then a subscription: what comes between the two is nobody's.
     "lost in the seam": [
@@ -53,7 +51,9 @@ BROKEN = {
         )
     ],
     "waits for a reader or a record to evict by age": [
-        Edit("event_window.py", "        self.free_what_is_old()\n        token", "        token"),
-        Edit("event_window.py", AGE, "        oldest_allowed = 0.0\n        places"),
+        Edit(
+            "event_window.py", "        self.free_what_is_old(self._clock())\n        token", "        token"
+        ),
+        Edit("event_window.py", "oldest_allowed = self._clock() - self._max_age", "oldest_allowed = 0.0"),
     ],
 }

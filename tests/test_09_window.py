@@ -31,7 +31,6 @@ class Window(Protocol):
     def close(self, stream: Stream) -> None: ...
     def evicted(self, stream: Stream) -> int: ...
     def find(self, event_id: str) -> tuple[Stream, int]: ...
-    def free_what_is_old(self) -> None: ...
 
 
 class Clock:
@@ -142,7 +141,7 @@ def test_a_silent_neighbour_keeps_nothing_old() -> None:
 
 def test_a_window_that_looks_after_itself_only_is_caught(tmp_path: Path) -> None:
     broken = edited_copy(
-        LESSON, tmp_path, Edit("event_window.py", "self._neighbours[0].free_what_is_old()", "pass")
+        LESSON, tmp_path, Edit("event_window.py", "self._neighbours[0].free_what_is_old(now)", "pass")
     )
     with pytest.raises(AssertionError, match="unbounded: 500 events"):
         a_silent_neighbour_keeps_nothing_old(module(broken)["Window"])

@@ -22,8 +22,11 @@ QUICK = ("--quiet", "0.6", "--patience", "2")
 BURST_FLAGS, BURST = ("--retry", "50", "--max-events", "1500"), ("--tool", "send_burst", *COUNT)
 FORECAST_FLAGS = ("--retry", "50", "--delay", "0.4", "--max-events", "50")
 FORECAST = ("--tool", "get_forecast", "--args", '{"city": "Oslo"}')
+SLOW_BUILD, FAST_BUILD = '{"steps": 8, "seconds": 0.4}', '{"steps": 200, "seconds": 0.8}'
+BUILD = ("--tool", "build_project", "--args", SLOW_BUILD, "--fast-args", FAST_BUILD)
 LESSONS = [
     ("07_advanced_stream_resumption", BURST_FLAGS, BURST, 4),
+    ("09_flaky_network", BURST_FLAGS, BUILD, 0),
     ("10_resumption", (*FORECAST_FLAGS, "--strict"), FORECAST, 0),
 ]
 
