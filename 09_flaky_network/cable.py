@@ -127,7 +127,7 @@ class Cable:
                 for flow in (up, down):
                     tasks.create_task(flow.take_in())
                     tasks.create_task(flow.give_out())
-        except* ConnectionError:
+        except* OSError:
             pass  # a cut, or one of the two has gone; the other learns of it now
         finally:
             self.flows -= {up, down}

@@ -24,6 +24,7 @@ from say import say
 from screen import Screen
 
 KEY = "example.com/idempotency-key"
+MOST_REFUSALS = 3  # without a message between them: nobody loops
 
 
 class Client:
@@ -93,7 +94,9 @@ class Client:
         """What cannot be resumed is not asked for again: call once more, with the same key."""
         say("refused", str(refused))
         self.refusals += 1
-        if refused.status == 404 and self.refusals == 1:
+        if self.refusals > MOST_REFUSALS:
+            raise refused
+        if refused.status == 404:
             say("afresh", "the server has forgotten the session: a new one")
             self.link.session, self.link.cursor = {}, None
         elif refused.status == 410 and self.link.cursor is not None:

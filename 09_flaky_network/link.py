@@ -7,7 +7,7 @@ silence  a connection on which nothing comes, not even the server's pings: it is
 from collections.abc import AsyncGenerator
 
 import httpx
-from httpx_sse import ServerSentEvent, SSEError, aconnect_sse
+from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from say import say
@@ -80,14 +80,13 @@ class Link:
     async def _events(
         self, method: str, message: JsonValue, headers: dict[str, str]
     ) -> AsyncGenerator[ServerSentEvent]:
-        body = {"json": message} if message else {}
         headers = BOTH | self.session | headers
-        async with aconnect_sse(self._http, method, self._url, headers=headers, **body) as source:
-            await check(source.response)
-            if not source.response.headers["content-type"].startswith("text/event-stream"):
-                raise RefusedError(source.response.status_code, (await source.response.aread()).decode())
+        async with self._http.stream(method, self._url, headers=headers, json=message) as response:
+            await check(response)
+            if not response.headers["content-type"].startswith("text/event-stream"):
+                raise RefusedError(response.status_code, (await response.aread()).decode())
             yield ServerSentEvent(event="open")  # the connection stands
-            async for event in source.aiter_sse():
+            async for event in EventSource(response).aiter_sse():
                 self.cursor = event.id or self.cursor
                 self.retry = self.retry if event.retry is None else event.retry / 1000
                 yield event
