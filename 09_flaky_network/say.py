@@ -1,6 +1,7 @@
 """What a person who watches is told: a line, and by colour and by word what it is about."""
 
 from rich.console import Console
+from rich.text import Text
 
 STYLES = {
     "live": "green",
@@ -14,5 +15,6 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def say(word: str, text: str) -> None:
-    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
-    console.print(text, markup=False)
+    """In one piece, since a progress bar may be drawn anew after each."""
+    style = STYLES.get(word, "bold red" if word in TROUBLE else "cyan")
+    console.print(Text.assemble((f"{word:<10}", style), text))
