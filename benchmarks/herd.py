@@ -126,7 +126,7 @@ class Listener:
 
 async def stampede(port: int, listeners: int, jitter: float) -> Herd:
     herd = [Listener(port) for _ in range(listeners)]
-    building = 2.0 + listeners / 200  # seconds: all have begun before the first has ended
+    building = 0.5 + listeners / 150  # seconds: all have begun before the first has ended
     for listener in herd:
         await listener.build(STEPS, building)
     await asyncio.gather(*(listener.read_until(b'"progress":%d,' % AFTER) for listener in herd))

@@ -1,6 +1,7 @@
 """Laws 8 and 9: each limit of lesson 09 is reached, said, and hinders nobody; bad input is refused."""
 
 import re
+import sys
 import time
 from collections.abc import Generator
 
@@ -8,9 +9,10 @@ import pytest
 
 from broken_09 import LESSON
 from laws_09 import KEY, build_of, called, resumed, whole
-from processes import Server, serving
+from processes import Server, serving, speaking, wait_until_open
 from wire import BOTH, Exchange, Session
 
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 SMALL = ("--max-calls", "2", "--max-keys", "2", "--max-body", "2000", "--max-sessions", "12", "--ping", "0.2")
 
 
@@ -161,3 +163,23 @@ def test_who_stops_reading_is_let_go_and_told_what_is_gone() -> None:
             end.read_all()
             assert build_of(end.messages)
             assert len(end.messages) == 1000
+
+
+@POSIX
+@pytest.mark.parametrize("by", ["server.py", "uvicorn"])
+def test_ctrl_c_ends_it_with_builds_and_streams_open(by: str) -> None:
+    command = (by, "--port", "0") if by == "server.py" else ("-m", by, "server:mcp_app", "--port", "0")
+    with speaking(LESSON, sys.executable, *command) as server:
+        port = int(server.wait_for(r"(?:listening|running) on http://127\.0\.0\.1:(\d+)")[1])
+        wait_until_open(port)
+        session = Session(port)
+        with session.listen() as standing, called(session, 1, 60, "key") as stream, called(session, 1, 60):
+            standing.read()
+            began = time.monotonic()
+            server.ctrl_c()
+            stream.read_all()
+            server.finish()
+            assert time.monotonic() - began < 2
+    assert "Traceback" not in server.output
+    if by == "server.py":
+        assert server.popen.returncode == 0
