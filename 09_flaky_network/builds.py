@@ -72,22 +72,25 @@ class Builds:
             return Build(plan)
         if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
             raise CannotBuildError(f"_meta {KEY!r}: give a text of 1 to {LONGEST_KEY} characters.")
-        self._forget_old_results()
-        if key not in self._by_key:
+        if key not in self._by_key or self._is_too_old(self._by_key[key]):
+            self._make_room()
             self._by_key[key] = Build(plan)
         if self._by_key[key].plan != plan:
             raise CannotBuildError("This idempotency key was used with other arguments: choose another.")
         return self._by_key[key]
 
-    def _forget_old_results(self) -> None:
-        """By age, and by number: the oldest that is finished goes first."""
-        oldest_allowed = time.monotonic() - self._limits.max_key_age
-        finished = {key: build for key, build in self._by_key.items() if build.outcome is not None}
-        for key, build in finished.items():
-            if build.finished_at < oldest_allowed or len(self._by_key) >= self._limits.max_keys:
-                del self._by_key[key]
-        if len(self._by_key) >= self._limits.max_keys:
+    def _is_too_old(self, build: Build) -> bool:
+        return build.outcome is not None and build.finished_at < time.monotonic() - self._limits.max_key_age
+
+    def _make_room(self) -> None:
+        """Forget results by age and, if that is not enough, the oldest one; a build at work keeps its key."""
+        self._by_key = {key: build for key, build in self._by_key.items() if not self._is_too_old(build)}
+        if len(self._by_key) < self._limits.max_keys:
+            return
+        oldest = next((key for key, build in self._by_key.items() if build.outcome is not None), None)
+        if oldest is None:
             raise CannotBuildError("As many builds with a key are at work as there may be: try again later.")
+        del self._by_key[oldest]
 
     def _wait(self, call: Call) -> None:
         if call.build.outcome is not None:

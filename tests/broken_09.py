@@ -31,7 +31,7 @@ BROKEN = {
         )
     ],
     "begins the build anew at each call": [
-        Edit("builds.py", "if key not in self._by_key:", "if True:"),
+        Edit("builds.py", "if key not in self._by_key or", "if True or"),
     ],
     "never ends a stream": [
         Edit(

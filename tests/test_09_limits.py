@@ -59,6 +59,19 @@ def test_keys_are_counted_and_forgotten(small: Server) -> None:
     assert build_of(later.messages) != build_of(third.messages)
 
 
+def test_a_key_that_is_there_needs_no_room() -> None:
+    """As many keys are remembered as may be: each is found again, until another one needs room."""
+    with serving(LESSON, "--max-keys", "2") as server:
+        session, builds = Session(server.port), list[str]()
+        for key in ("a", "b", "a", "b", "c", "b", "a"):
+            with called(session, 1, 0, key) as stream:
+                stream.read_all()
+                builds.append(build_of(stream.messages))
+    first, second, third, last = builds[0], builds[1], builds[4], builds[6]
+    assert builds == [first, second, first, second, third, second, last]
+    assert len({first, second, third, last}) == 4
+
+
 def test_a_key_is_for_the_same_arguments(small: Server) -> None:
     session = Session(small.port)
     with called(session, 1, 0, "same") as first:
