@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -77,10 +77,12 @@ class Process:
 
 
 class Server(Process):
-    """A lesson's server on a free port."""
+    """A lesson's server on a free port, or lesson 09's network."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
-        super().__init__([sys.executable, "server.py", "--port", "0", *flags], folder)
+    def __init__(
+        self, folder: Path, *flags: str, command: tuple[str, ...] = ("server.py", "--port", "0")
+    ) -> None:
+        super().__init__([sys.executable, *command, *flags], folder)
         try:
             self.url = self.wait_for(r"listening on (http://\S+)")[1]
         except AssertionError:
@@ -100,10 +102,20 @@ def wait_until_open(port: int) -> None:
     raise AssertionError(f"nobody listens on port {port}")
 
 
+NETWORK = ("network.py", "--listen", "0", "--page", "0", "--to")
+
+
+def cuttable(port: int, *flags: str) -> AbstractContextManager[Server]:
+    """Lesson 09's network, which leads to a server's port."""
+    return serving(ROOT / "09_flaky_network", *flags, command=(*NETWORK, str(port)))
+
+
 @contextmanager
-def serving(folder: Path, *flags: str) -> Generator[Server]:
+def serving(
+    folder: Path, *flags: str, command: tuple[str, ...] = ("server.py", "--port", "0")
+) -> Generator[Server]:
     """A server while the test needs it. That it never shows a traceback is part of each test (law 9)."""
-    server = Server(folder, *flags)
+    server = Server(folder, *flags, command=command)
     try:
         yield server
     finally:

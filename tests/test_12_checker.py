@@ -25,9 +25,12 @@ FORECAST = ("--tool", "get_forecast", "--args", '{"city": "Oslo"}')
 NOTIFY = ("--tool", "start-notification-stream")
 NOTIFY_SLOW = ("--args", '{"interval": 0.05, "count": 8, "caller": "me"}')
 NOTIFY_FAST = ("--fast-args", '{"interval": 0.002, "count": 400, "caller": "me"}')
+SLOW_BUILD, FAST_BUILD = '{"steps": 8, "seconds": 0.4}', '{"steps": 200, "seconds": 0.8}'
+BUILD = ("--tool", "build_project", "--args", SLOW_BUILD, "--fast-args", FAST_BUILD)
 LESSONS = [
     ("07_advanced_stream_resumption", BURST_FLAGS, BURST, 4),
     ("08_notification_stream", BURST_FLAGS, (*NOTIFY, *NOTIFY_SLOW, *NOTIFY_FAST), 0),
+    ("09_flaky_network", BURST_FLAGS, BUILD, 0),
     ("10_resumption", (*FORECAST_FLAGS, "--strict"), FORECAST, 0),
 ]
 

@@ -41,3 +41,17 @@ def test_each_contender_has_each_number_and_its_ratio(tmp_path: Path) -> None:
     readme = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     for name in (*IN_THE_PROJECT, *SERVERS, *FROM_OUTSIDE, *bars):
         assert name in readme, name
+
+
+def test_the_window_has_each_number_and_loses_nothing() -> None:
+    code, output = run(BENCHMARKS, "window.py", "--quick", patience=50)
+    assert code == 0, output
+    stores = rows(output, "Stores")
+    assert list(stores) == ["bare deque", "lesson 09"], output
+    for cells in stores.values():
+        assert len(re.findall(CELL, cells)) == 5, output
+    assert len(rows(output, "A full window")) == 3, output  # one size with two lengths of message
+    herd = rows(output, "A herd")
+    assert list(herd) == ["no jitter", "jitter of 1 s"], output
+    for cells in herd.values():
+        assert cells.split()[-1] == "0", output

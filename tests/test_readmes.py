@@ -17,7 +17,10 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIES = (
     (r"\b[0-9a-f]{8}(-\d+)*\b", "ID"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
-    (r"\b(live|replayed) +\d+ of .*", "messages"),
+    (r"to port \d+", "to port PORT"),
+    (r"build-[0-9a-f]{12}", "KEY"),
+    (r"\b(live|late|replayed) +\d+ of .*", "messages"),
+    (r"waiting +[\d.]+ s", "waiting N s"),
     (r"\b(live|missed) +station .*", "messages"),
     (r"waited [\d.]+ s", "waited N s"),
     (r"\d+ (missed|of them|were sent)", r"N \1"),
@@ -63,8 +66,14 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
             assert words[:2] == ["uv", "run"], command
             if "pytest" in words:
                 continue  # that is us
-            if shown and shown[0].startswith("listening on"):
-                server = running.enter_context(serving(readme.parent, *words[3:]))
+            if shown and re.match("(open +)?listening on", shown[0]):
+                there = ["--port", "0"]
+                if words[2] == "network.py" and server:  # and the client is led through it
+                    there = ["--listen", "0", "--page", "0", "--to", str(server.port)]
+                server = running.enter_context(
+                    serving(readme.parent, *words[3:], *there, command=(words[2],))
+                )
+                server.wait_for("", times=len(shown))
                 seen = server.lines[: len(shown)]
             else:
                 if server:

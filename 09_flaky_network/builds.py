@@ -1,0 +1,139 @@
+"""All builds: which are at work, which can be asked for again, and when one is given up (law 8).
+
+key  chosen by the client, carried in `_meta`: who calls again with it gets the build that there is
+"""
+
+import asyncio
+import logging
+import time
+from typing import Self
+
+from pydantic import JsonValue, ValidationError
+
+from build import Build, Call, Plan, logged
+from sessions import Limits, Session, Sessions
+
+log = logging.getLogger(__name__)
+KEY = "example.com/idempotency-key"
+LONGEST_KEY = 200
+
+
+class CannotBuildError(Exception):
+    """Why, and what to do."""
+
+
+class Builds:
+    """Leaving it ends them all."""
+
+    def __init__(self, limits: Limits, sessions: Sessions) -> None:
+        self._limits, self._sessions = limits, sessions
+        self._calls: dict[Session, list[Call]] = {}  # that wait, by session
+        self._by_key: dict[str, Build] = {}
+        self._at_work: set[Build] = set()
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for build in self._at_work:
+            if build.task:
+                build.task.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    def call(self, session: Session, request_id: int | str, arguments: JsonValue, meta: JsonValue) -> Call:
+        """A call of `build_project`: of a new build, or of the one that its key names."""
+        told = meta if isinstance(meta, dict) else {}
+        if len(self._calls.get(session, ())) >= self._limits.max_calls:
+            raise CannotBuildError("This session has as many calls at work as it may: wait for one to end.")
+        build = self._find_or_begin(plan_of(arguments), told.get(KEY))
+        token = told.get("progressToken")
+        call = Call(
+            build, session, session.window.open(), request_id, token if isinstance(token, int | str) else None
+        )
+        log.info("%s: build %s %s", session, build.id, "asked for again" if build.task else "begun")
+        self._wait(call)
+        return call
+
+    def cancel(self, session: Session, request_id: JsonValue) -> None:
+        """Only a client that says so cancels; a cut does not (law 5)."""
+        for call in list(self._calls.get(session, ())):
+            if call.request_id == request_id:
+                call.session.window.close(call.stream)
+                self._leave(call)
+
+    def leave_all(self, session: Session) -> None:
+        for call in list(self._calls.get(session, ())):
+            self._leave(call)
+
+    def _find_or_begin(self, plan: Plan, key: JsonValue) -> Build:
+        if key is None:
+            return Build(plan)
+        if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY:
+            raise CannotBuildError(f"_meta {KEY!r}: give a text of 1 to {LONGEST_KEY} characters.")
+        if key not in self._by_key or self._is_too_old(self._by_key[key]):
+            self._make_room()
+            self._by_key[key] = Build(plan)
+        if self._by_key[key].plan != plan:
+            raise CannotBuildError("This idempotency key was used with other arguments: choose another.")
+        return self._by_key[key]
+
+    def _is_too_old(self, build: Build) -> bool:
+        return build.outcome is not None and build.finished_at < time.monotonic() - self._limits.max_key_age
+
+    def _make_room(self) -> None:
+        """Forget results by age and, if that is not enough, the oldest one; a build at work keeps its key."""
+        self._by_key = {key: build for key, build in self._by_key.items() if not self._is_too_old(build)}
+        if len(self._by_key) < self._limits.max_keys:
+            return
+        oldest = next((key for key, build in self._by_key.items() if build.outcome is not None), None)
+        if oldest is None:
+            raise CannotBuildError("As many builds with a key are at work as there may be: try again later.")
+        del self._by_key[oldest]
+
+    def _wait(self, call: Call) -> None:
+        if call.build.outcome is not None:
+            call.build.answer(call)
+            return
+        call.build.calls.append(call)
+        self._calls.setdefault(call.session, []).append(call)
+        self._sessions.hold(call.session)
+        if call.build.task is None:
+            self._at_work.add(call.build)
+            call.build.task = self._tasks.create_task(self._run(call.build))
+
+    async def _run(self, build: Build) -> None:
+        try:
+            await build.run()
+            log.info("build %s finished", build.id)
+            for call in list(build.calls):
+                build.answer(call)
+                if build in self._by_key.values() and call.session.wants_log:
+                    line = "finished; a call with its key brings the result"
+                    call.session.send(call.session.standing, logged({"build": build.id, "line": line}))
+        finally:
+            self._at_work.discard(build)
+            for call in list(build.calls):
+                self._leave(call)
+
+    def _leave(self, call: Call) -> None:
+        """A build that nobody waits for, or can ask for again, is given up."""
+        call.build.calls.remove(call)
+        self._calls[call.session].remove(call)
+        if not self._calls[call.session]:
+            del self._calls[call.session]
+        self._sessions.release(call.session)
+        build = call.build
+        if build.task and not build.calls and build in self._at_work and build not in self._by_key.values():
+            log.info("build %s given up", build.id)
+            build.task.cancel()
+
+
+def plan_of(arguments: JsonValue) -> Plan:
+    try:
+        return Plan.model_validate(arguments)
+    except ValidationError as mistake:
+        first = mistake.errors(include_url=False)[0]
+        where = ".".join(str(part)[:40] for part in first["loc"]) or "arguments"
+        raise CannotBuildError(f"{where}: {first['msg']}") from None

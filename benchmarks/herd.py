@@ -1,0 +1,189 @@
+"""Many listeners on lesson 09's server: what they weigh, and what it is when all are cut and all come back.
+
+herd   listeners that are cut at once, are away until their builds have ended, and all come back
+whole  all that a listener has missed has come, the result the last
+wait   from a listener's own GET until it is whole
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pydantic import JsonValue
+
+from servers import pin, port_of
+from window_stores import LESSON
+from wire import PATIENCE, Session, request
+
+STEPS = 20
+AFTER = 6  # steps at which the herd is cut
+SPREAD = 1.0  # seconds over which jitter spreads it
+ID = re.compile(rb"^id: (\S+)\r?$", re.MULTILINE)
+STEP = re.compile(rb'"step":(\d+)')
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Herd:
+    """Seconds from the first GET to the last whole; the wait of most, and the longest; messages lost."""
+
+    jitter: float
+    last: float
+    usual: float
+    longest: float
+    lost: int
+
+
+@contextlib.contextmanager
+def serving(*flags: str) -> Generator[tuple[int, int]]:
+    """Lesson 09's server: its process and its port."""
+    with subprocess.Popen(  # noqa: S603 (our own server)
+        [sys.executable, "server.py", "--port", "0", "--max-sessions", "5000", *flags],
+        cwd=LESSON,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        lines = iter(process.stdout or ())
+        drain = threading.Thread(target=lambda: deque(lines, maxlen=0))
+        try:
+            port = port_of(lines)
+            pin(process.pid)
+            drain.start()
+            yield process.pid, port
+        finally:
+            process.kill()
+            if drain.ident:
+                drain.join()
+
+
+def memory(process: int) -> int:
+    """Bytes that a process has in memory (Linux tells)."""
+    return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
+
+
+class Listener:
+    """A session, and the stream that its client reads now."""
+
+    def __init__(self, port: int) -> None:
+        self.session = Session(port)
+        self.body = b""
+
+    async def send(self, method: str, headers: dict[str, str], message: JsonValue = None) -> None:
+        body = json.dumps(message).encode() if message else b""
+        told = self.session.headers | headers | {"Host": "127.0.0.1", "Content-Length": str(len(body))}
+        lines = [f"{method} /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.session.port)
+        self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
+
+    async def build(self, steps: int, seconds: float) -> None:
+        arguments: JsonValue = {"steps": steps, "seconds": seconds}
+        params: JsonValue = {"name": "build_project", "arguments": arguments, "_meta": {"progressToken": 1}}
+        await self.send("POST", {}, request("tools/call", params))
+
+    async def read_until(self, marker: bytes) -> None:
+        while marker not in self.body[-4096:]:
+            chunk = await asyncio.wait_for(self.reader.read(65536), PATIENCE)
+            if not chunk:
+                raise ConnectionError(f"the stream ended: {self.body[-300:]!r}")
+            self.body += chunk
+
+    def cut(self) -> None:
+        own: socket.socket = self.writer.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self.writer.transport.abort()
+
+    async def come_back(self, after: float) -> float:
+        """Resume, and give the seconds that it took to be whole."""
+        await asyncio.sleep(after)
+        began = time.perf_counter()
+        await self.send("GET", {"Last-Event-ID": ID.findall(self.body)[-1].decode()})
+        await self.read_until(b'"result"')
+        self.cut()
+        return time.perf_counter() - began
+
+    @property
+    def lost(self) -> int:
+        """Messages that an uncut run would have brought; one that came twice counts, too."""
+        return abs(self.body.count(b'"progress":') - STEPS) + abs(len(set(STEP.findall(self.body))) - STEPS)
+
+
+async def stampede(port: int, listeners: int, jitter: float) -> Herd:
+    herd = [Listener(port) for _ in range(listeners)]
+    building = 0.5 + listeners / 150  # seconds: all have begun before the first has ended
+    for listener in herd:
+        await listener.build(STEPS, building)
+    await asyncio.gather(*(listener.read_until(b'"progress":%d,' % AFTER) for listener in herd))
+    for listener in herd:
+        listener.cut()
+    await asyncio.sleep(building)  # all builds have ended meanwhile, and nobody was there
+    began = time.perf_counter()
+    dice = random.Random(9)  # noqa: S311 (the same each time)
+    waits = await asyncio.gather(*(listener.come_back(dice.random() * jitter) for listener in herd))
+    last = time.perf_counter() - began
+    for listener in herd:
+        listener.session.end()
+    return Herd(jitter, last, median(waits), max(waits), sum(listener.lost for listener in herd))
+
+
+def stampedes(listeners: int) -> list[Herd]:
+    """Without jitter, and with it."""
+    with serving() as (_, port):
+        asyncio.run(stampede(port, max(1, listeners // 10), 0.0))  # for warmth
+        return [asyncio.run(stampede(port, listeners, jitter)) for jitter in (0.0, SPREAD)]
+
+
+def weights(sessions: int) -> tuple[float, float]:
+    """Bytes in the server for an idle session, and for an open stream besides."""
+
+    async def weigh(process: int, port: int) -> tuple[float, float]:
+        warm = [Listener(port) for _ in range(100)]
+        for listener in warm:
+            await listener.send("GET", {})
+            await listener.read_until(b"retry")
+        before = memory(process)
+        opened = [Listener(port) for _ in range(sessions)]
+        idle = memory(process)
+        for listener in opened:
+            await listener.send("GET", {})
+            await listener.read_until(b"retry")
+        return (idle - before) / sessions, (memory(process) - idle) / sessions
+
+    with serving("--ping", "600") as (process, port):
+        return asyncio.run(weigh(process, port))
+
+
+def flatness(events: int, parts: int) -> list[int]:
+    """Bytes in the server after each part of so many events, which a client reads as they come."""
+
+    async def run(process: int, port: int) -> list[int]:
+        listener, told = Listener(port), list[int]()
+        for _ in range(parts):
+            listener.body = b""
+            await listener.build(events // parts // 2, 0)
+            while b'"result"' not in listener.body:
+                listener.body = listener.body[-2048:] + await asyncio.wait_for(
+                    listener.reader.read(1 << 20), PATIENCE
+                )
+            listener.cut()
+            told.append(memory(process))
+        return told
+
+    with serving() as (process, port):
+        return asyncio.run(run(process, port))

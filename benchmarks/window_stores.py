@@ -1,0 +1,152 @@
+"""The stores that forget by age: lesson 09's, the least that Python can do, and one from outside.
+
+record  one message of 200 bytes more, and whatever the store does about old ones meanwhile
+replay  what follows an id; gives the number of events
+expire  all that is kept becomes too old, at once
+free    the call that gives the memory of old events back, where recording does not
+"""
+
+import time
+from collections import deque
+from importlib import import_module
+from pathlib import Path
+from runpy import run_path
+from typing import Any, Protocol
+
+from mcp.server.streamable_http import EventMessage
+from mcp_types import JSONRPCNotification
+
+import messages
+
+LESSON = Path(__file__).parent.parent / "09_flaky_network"
+LIMIT, THIS, PERSIST = "bare deque", "lesson 09", "mcp-persist"
+MAX_AGE = 300
+
+
+class Store(Protocol):
+    async def record(self) -> Any: ...
+    async def replay(self, event_id: Any) -> int: ...
+    async def expire(self) -> None: ...
+    async def free(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Clock:
+    """Time goes on, and jumps when it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+class Limit:
+    """Text, a number and a time in a deque; old ones are dropped at each record, all of them."""
+
+    def __init__(self, max_events: int) -> None:
+        self.events: deque[tuple[float, int, str]] = deque(maxlen=max_events)
+        self.last, self.clock, self.text = 0, Clock(), messages.text(0)
+
+    async def record(self) -> int:
+        now = self.clock()
+        while self.events and self.events[0][0] < now - MAX_AGE:
+            self.events.popleft()
+        self.last += 1
+        self.events.append((now, self.last, self.text + ""))
+        return self.last
+
+    async def replay(self, event_id: int) -> int:
+        return len([self.events[place] for place in range(event_id - self.last, 0)])
+
+    async def expire(self) -> None:
+        self.clock.ahead += MAX_AGE + 1
+
+    async def free(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class Stream(Protocol):
+    last: int
+
+    def id_of(self, place: int) -> str: ...
+    def after(self, cursor: int, limit: int) -> list[bytes]: ...
+
+
+class Window(Protocol):
+    """What is used of lesson 09's `event_window.py`."""
+
+    def __len__(self) -> int: ...
+    def open(self) -> Stream: ...
+    def record(self, stream: Stream, message: str) -> None: ...
+    def find(self, event_id: str) -> tuple[Stream, int]: ...
+
+
+class Lesson:
+    def __init__(self, max_events: int) -> None:
+        self.clock, self.text = Clock(), messages.text(0)
+        make = run_path(str(LESSON / "event_window.py"))["Window"]
+        self.window: Window = make(max_events, MAX_AGE, deque[Any](), self.clock)
+        self.stream = self.window.open()
+
+    async def record(self) -> str:
+        self.window.record(self.stream, self.text)
+        return self.stream.id_of(self.stream.last)
+
+    async def replay(self, event_id: str) -> int:
+        stream, cursor = self.window.find(event_id)
+        return len(stream.after(cursor, 1000))
+
+    async def expire(self) -> None:
+        self.clock.ahead += MAX_AGE + 1
+
+    async def free(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class Persist:
+    """It forgets by age only, and when it is told to: `purge_expired`, from a timer of one's own."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.store = import_module("mcp_persist").SQLiteEventStore(connection, ttl=MAX_AGE)
+        self.message = JSONRPCNotification(**messages.payload(0))
+
+    @classmethod
+    async def open(cls) -> "Persist":
+        opened = cls(await import_module("aiosqlite").connect(":memory:"))
+        await opened.store.initialize()
+        return opened
+
+    async def record(self) -> str:
+        return await self.store.store_event("stream", self.message)
+
+    async def replay(self, event_id: str) -> int:
+        events: list[EventMessage] = []
+
+        async def send(event: EventMessage) -> None:
+            events.append(event)
+
+        await self.store.replay_events_after(event_id, send)
+        return len(events)
+
+    async def expire(self) -> None:
+        pass  # `free` asks for whatever is older than nothing
+
+    async def free(self) -> None:
+        await self.store.purge_expired(older_than=0)
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+
+async def empty(name: str, max_events: int) -> Store:
+    if name == PERSIST:
+        return await Persist.open()
+    return Lesson(max_events) if name == THIS else Limit(max_events)

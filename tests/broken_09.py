@@ -1,0 +1,59 @@
+"""Servers that break a law: lesson 09, copied and edited in one or two places."""
+
+from broken_07 import Edit
+from processes import ROOT
+
+LESSON = ROOT / "09_flaky_network"
+BROKEN = {
+    # A replay, and then a subscription: what comes between the two is nobody's.
+    "lost in the seam": [
+        Edit(
+            "server.py",
+            "                yield opening.encode()\n",
+            "                yield opening.encode() + b''.join(stream.after(cursor, 20_000))\n"
+            "                await comes(news, 0.001)\n"
+            "                cursor = stream.last\n",
+        )
+    ],
+    "one stream for all calls": [
+        Edit("builds.py", "session.window.open()", "session.standing"),
+        Edit("event_window.py", "stream.is_over = True", "stream.is_over = False"),
+    ],
+    "ids that are the same in each session": [
+        Edit("event_window.py", "self.token = secrets.token_hex(4)", "self.token = '00000000'")
+    ],
+    "cancels the build when the connection is cut": [
+        Edit(
+            "server.py",
+            "                    stream.hand_over(None)\n",
+            "                    stream.hand_over(None)\n"
+            "                    self.builds.leave_all(session)\n",
+        )
+    ],
+    "begins the build anew at each call": [
+        Edit("builds.py", "if key not in self._by_key or", "if True or"),
+    ],
+    "never ends a stream": [
+        Edit(
+            "server.py",
+            "elif stream.is_over:\n                        break",
+            "elif False:\n                        break",
+        )
+    ],
+    "forgets that an id was issued": [
+        Edit("event_window.py", "raise EvictedError(None)", "raise NotIssuedError(event_id)")
+    ],
+    "replays from the oldest that is kept": [
+        Edit(
+            "event_window.py",
+            "            raise EvictedError(stream)\n",
+            "            return stream, self.evicted(stream)\n",
+        )
+    ],
+    "waits for a reader or a record to evict by age": [
+        Edit(
+            "event_window.py", "        self.free_what_is_old(self._clock())\n        token", "        token"
+        ),
+        Edit("event_window.py", "oldest_allowed = self._clock() - self._max_age", "oldest_allowed = 0.0"),
+    ],
+}
