@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import sys
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -70,9 +71,9 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
                 there = ["--port", "0"]
                 if words[2] == "network.py" and server:  # and the client is led through it
                     there = ["--listen", "0", "--page", "0", "--to", str(server.port)]
-                server = running.enter_context(
-                    serving(readme.parent, *words[3:], *there, command=(words[2],))
-                )
+                installed = Path(sys.executable).with_name(words[2])  # a command of the project's own
+                program = str(installed) if installed.exists() else words[2]
+                server = running.enter_context(serving(readme.parent, *words[3:], *there, command=(program,)))
                 server.wait_for("", times=len(shown))
                 seen = server.lines[: len(shown)]
             else:
