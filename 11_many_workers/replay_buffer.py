@@ -1,0 +1,226 @@
+"""Where the events of sessions are kept: three methods, and three storages behind them.
+
+note  how many steps of a job are done: written in one transaction with the step's message, or not at all
+Events, places and ids are explained in `event.py`.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from event import Event, EvictedError, id_of, place_of, stream_of, unbroken
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a job: recorded only if it is the next one, so that two workers cannot both record it."""
+
+    job: str
+    number: int
+
+
+class SSEReplayBuffer(Protocol):
+    async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        """Keep a message under the next id. None: the step is recorded already, and this one is dropped."""
+        ...
+
+    async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
+        """Up to `limit` events after an id; without an id the newest event only, where the present begins."""
+        ...
+
+    async def forget(self, session_id: str) -> None: ...
+
+
+class InMemorySSEReplayBuffer:
+    """For one process: a ring for each session, in which event n lies in slot (n - 1) % max_events."""
+
+    def __init__(self, max_events: int = 2048) -> None:
+        self.max_events = max_events
+        self._rings: dict[str, tuple[str, list[Event]]] = {}
+        self._newest: dict[str, int] = {}
+        self._done: dict[tuple[str, str], int] = {}
+
+    async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        if step:
+            if self._done.get((session_id, step.job), 0) != step.number - 1:
+                return None
+            self._done[session_id, step.job] = step.number
+        stream, ring = self._rings.setdefault(session_id, (stream_of(session_id), []))
+        place = self._newest.get(session_id, 0) + 1
+        event = Event(id_of(stream, place), message)
+        if len(ring) < self.max_events:
+            ring.append(event)
+        else:
+            ring[(place - 1) % self.max_events] = event
+        self._newest[session_id] = place
+        return event
+
+    async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
+        newest = self._newest.get(session_id, 0)
+        _, ring = self._rings.get(session_id, ("", []))
+        place = max(0, newest - 1) if after is None else place_of(session_id, after)
+        if place < newest - len(ring):
+            raise EvictedError(after)
+        end = min(newest, place + limit)
+        return unbroken(place, [ring[slot % self.max_events] for slot in range(place, end)], newest)
+
+    async def forget(self, session_id: str) -> None:
+        self._rings.pop(session_id, None)
+        self._newest.pop(session_id, None)
+        for key in [key for key in self._done if key[0] == session_id]:
+            del self._done[key]
+
+    async def steps_done(self, session_id: str, job: str) -> int:
+        return self._done.get((session_id, job), 0)
+
+
+# One script, so one round trip, and nobody sees half of it: the note, the number, the event, the fan-out.
+RECORD = """
+if ARGV[6] ~= '' then
+  if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
+  redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
+end
+local place = redis.call('HINCRBY', KEYS[2], 'newest', 1)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if ARGV[5] ~= '' then
+  redis.call('PUBLISH', ARGV[5], ARGV[4] .. string.format('%08d', place) .. ARGV[1])
+end
+return place
+"""
+
+
+def keys_of(session_id: str) -> tuple[str, str, str]:
+    """Session, events and notes; what stands in {} is their hash tag: in a cluster they lie in one slot."""
+    return f"mcp:{{{session_id}}}", f"mcp:{{{session_id}}}:events", f"mcp:{{{session_id}}}:notes"
+
+
+class RedisSSEReplayBuffer:
+    """For many processes and machines: a Redis Stream for each session."""
+
+    def __init__(self, client: Redis, max_events: int = 4096, ttl: float = 1800.0) -> None:
+        self.client, self.max_events = client, max_events
+        self._ttl = round(ttl * 1000)
+        self._record = client.register_script(RECORD)
+
+    async def record(
+        self, session_id: str, message: str, step: Step | None = None, channel: str = ""
+    ) -> Event | None:
+        """As the others do; with a channel it is published too, in the same round trip."""
+        _, events, notes = keys_of(session_id)
+        stream = stream_of(session_id)
+        job, number = (f"step:{step.job}", step.number) if step else ("", 0)
+        place = await self._record(
+            [events, notes], [message, self.max_events, self._ttl, stream, channel, job, number]
+        )
+        return Event(id_of(stream, place), message) if place else None
+
+    async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
+        _, key, notes = keys_of(session_id)
+        stream = stream_of(session_id)
+        if after is None:
+            found = await self.client.xrevrange(key, count=1)
+            return [event(stream, *entry) for entry in found or []]
+        place = place_of(session_id, after)
+        found = await self.client.xrange(key, f"({place}-0", count=limit)
+        events = [event(stream, *entry) for entry in found or []]
+        # Whether an id with nothing after it was issued is asked only where nothing comes after it.
+        newest = None if events else int(await self.client.hget(notes, "newest") or 0)
+        if newest is not None and newest > place:  # one came in between
+            found = await self.client.xrange(key, f"({place}-0", count=limit)
+            events = [event(stream, *entry) for entry in found or []]
+        return unbroken(place, events, newest)
+
+    async def forget(self, session_id: str) -> None:
+        await self.client.delete(*keys_of(session_id)[1:])
+
+    async def steps_done(self, session_id: str, job: str) -> int:
+        return int(await self.client.hget(keys_of(session_id)[2], f"step:{job}") or 0)
+
+
+def event(stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
+    return Event(id_of(stream, int(entry_id.partition(b"-")[0])), fields[b"m"].decode())
+
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+  session TEXT, place INTEGER, message TEXT, PRIMARY KEY (session, place)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (
+  session TEXT, job TEXT, done INTEGER, PRIMARY KEY (session, job)
+) WITHOUT ROWID;
+"""
+TRIM_EACH = 64  # records; a trim costs as much as a record
+NEXT = "INSERT INTO events SELECT ?1, ifnull(max(place), 0) + 1, ?2 FROM events WHERE session = ?1"
+NOTE_FIRST = "INSERT OR IGNORE INTO notes SELECT ?, ?, ?"
+NOTE_NEXT = "UPDATE notes SET done = ?3 WHERE session = ?1 AND job = ?2 AND done = ?3 - 1"
+
+
+def connect(path: str | Path) -> sqlite3.Connection:
+    """A write-ahead log that is not flushed at each commit.
+
+    A commit survives the death of any process. A power cut may undo the last ones, and leaves the file whole.
+    """
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    return database
+
+
+class SQLiteSSEReplayBuffer:
+    """For one machine: a file that outlives the process. A call takes microseconds, so no thread is needed."""
+
+    def __init__(self, path: str | Path, max_events: int = 4096) -> None:
+        self.max_events = max_events
+        self._database = connect(path)
+        self._database.executescript(TABLES)
+
+    async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        if step is None:
+            return self._insert(session_id, message)
+        with self._database:  # one transaction
+            self._database.execute("BEGIN IMMEDIATE")
+            note = NOTE_FIRST if step.number == 1 else NOTE_NEXT
+            noted = self._database.execute(note, (session_id, step.job, step.number))
+            return self._insert(session_id, message) if noted.rowcount else None
+
+    def _insert(self, session_id: str, message: str) -> Event:
+        ((place,),) = self._database.execute(f"{NEXT} RETURNING place", (session_id, message))
+        if place % TRIM_EACH == 0:
+            oldest = (session_id, place - self.max_events)
+            self._database.execute("DELETE FROM events WHERE session = ? AND place <= ?", oldest)
+        return Event(id_of(stream_of(session_id), place), message)
+
+    async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
+        stream = stream_of(session_id)
+        if after is None:
+            newest = "SELECT place, message FROM events WHERE session = ? ORDER BY place DESC LIMIT 1"
+            return [
+                Event(id_of(stream, place), text)
+                for place, text in self._database.execute(newest, (session_id,))
+            ]
+        asked = place_of(session_id, after)
+        follow = "SELECT place, message FROM events WHERE session = ? AND place > ? ORDER BY place LIMIT ?"
+        found = self._database.execute(follow, (session_id, asked, limit))
+        events = [Event(id_of(stream, place), message) for place, message in found]
+        if events:
+            return unbroken(asked, events)
+        newest = await self.replay(session_id, None)
+        return unbroken(asked, events, newest[0].place if newest else 0)
+
+    async def forget(self, session_id: str) -> None:
+        for table in ("events", "notes"):
+            self._database.execute(f"DELETE FROM {table} WHERE session = ?", (session_id,))
+
+    async def steps_done(self, session_id: str, job: str) -> int:
+        found = self._database.execute(
+            "SELECT done FROM notes WHERE session = ? AND job = ?", (session_id, job)
+        )
+        return next((done for (done,) in found), 0)
+
+    def close(self) -> None:
+        self._database.close()
