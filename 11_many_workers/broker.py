@@ -7,6 +7,9 @@ hand over  the session has a new reader: an older one, wherever it is, ends
 A broker may lose things, and then says so: `look`. What nobody can lose is in the buffer.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (redis-py is typed in part)
+
 import asyncio
 import logging
 from collections.abc import AsyncGenerator

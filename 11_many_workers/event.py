@@ -54,7 +54,7 @@ def place_of(session_id: str, event_id: str) -> int:
 
 
 def unbroken(after: int, events: list[Event], newest: int | None = None) -> list[Event]:
-    """The events, if they follow the place without a hole: places have none, so what lacks was evicted (law 7).
+    """The events, if they follow the place without a hole: places have none, so a hole was evicted (law 7).
 
     How roughly a storage trims is therefore all the same. `newest` has to be told where there are no events.
     """

@@ -22,8 +22,9 @@ from limits import REDIS, Limits, Settings
 from storage import answers, choose
 
 NO_REDIS = (
-    "There is no Redis at {}. Three ways to get one: a package (apt install redis-server, brew install redis), "
-    "a container (docker run -p 6379:6379 redis), or `uv run workshop 11`, which finds or starts its own."
+    "There is no Redis at {}. Three ways to get one: a package (apt install redis-server, "
+    "brew install redis), a container (docker run -p 6379:6379 redis), or `uv run workshop 11`, "
+    "which finds or starts its own."
 )
 ALONE = "SQLite and memory are for one process: start a Redis for --workers {}, or leave it out."
 

@@ -7,7 +7,7 @@ Events, places and ids are explained in `event.py`.
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from redis.asyncio import Redis
 
@@ -123,16 +123,13 @@ class RedisSSEReplayBuffer:
         _, key, notes = keys_of(session_id)
         stream = stream_of(session_id)
         if after is None:
-            found = await self.client.xrevrange(key, count=1)
-            return [event(stream, *entry) for entry in found or []]
+            return events_of(stream, await self.client.xrevrange(key, count=1))
         place = place_of(session_id, after)
-        found = await self.client.xrange(key, f"({place}-0", count=limit)
-        events = [event(stream, *entry) for entry in found or []]
+        events = events_of(stream, await self.client.xrange(key, f"({place}-0", count=limit))
         # Whether an id with nothing after it was issued is asked only where nothing comes after it.
         newest = None if events else int(await self.client.hget(notes, "newest") or 0)
         if newest is not None and newest > place:  # one came in between
-            found = await self.client.xrange(key, f"({place}-0", count=limit)
-            events = [event(stream, *entry) for entry in found or []]
+            events = events_of(stream, await self.client.xrange(key, f"({place}-0", count=limit))
         return unbroken(place, events, newest)
 
     async def forget(self, session_id: str) -> None:
@@ -142,8 +139,11 @@ class RedisSSEReplayBuffer:
         return int(await self.client.hget(keys_of(session_id)[2], f"step:{job}") or 0)
 
 
-def event(stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Event:
-    return Event(id_of(stream, int(entry_id.partition(b"-")[0])), fields[b"m"].decode())
+def events_of(stream: str, found: object) -> list[Event]:
+    entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", found or [])
+    return [
+        Event(id_of(stream, int(name.partition(b"-")[0])), fields[b"m"].decode()) for name, fields in entries
+    ]
 
 
 TABLES = """
@@ -172,7 +172,7 @@ def connect(path: str | Path) -> sqlite3.Connection:
 
 
 class SQLiteSSEReplayBuffer:
-    """For one machine: a file that outlives the process. A call takes microseconds, so no thread is needed."""
+    """For one machine: a file that outlives the process. A call takes microseconds, and needs no thread."""
 
     def __init__(self, path: str | Path, max_events: int = 4096) -> None:
         self.max_events = max_events
@@ -213,8 +213,8 @@ class SQLiteSSEReplayBuffer:
         return unbroken(asked, events, newest[0].place if newest else 0)
 
     async def forget(self, session_id: str) -> None:
-        for table in ("events", "notes"):
-            self._database.execute(f"DELETE FROM {table} WHERE session = ?", (session_id,))
+        self._database.execute("DELETE FROM events WHERE session = ?", (session_id,))
+        self._database.execute("DELETE FROM notes WHERE session = ?", (session_id,))
 
     async def steps_done(self, session_id: str, job: str) -> int:
         found = self._database.execute(

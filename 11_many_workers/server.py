@@ -193,7 +193,8 @@ def create_app(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        form = "worker %(process)d  %(message)s"
+        logging.basicConfig(level=logging.INFO, format=form, stream=sys.stdout)
         logging.getLogger("docket").setLevel(logging.CRITICAL)  # its tracebacks are not for users
         async with opened(settings) as storage:
             server = MCPServer(

@@ -1,6 +1,6 @@
 """Sessions, kept where their events are, so that any worker can serve any request.
 
-use     whatever shows that somebody still needs a session: a request, an open stream, work; it renews the time
+use     whatever shows that a session is still needed: a request, an open stream, work; it renews the time
         after which a session that nothing uses is over
 reader  the GET that carries the stream now, whichever worker serves it: the last to come
 """
@@ -70,7 +70,9 @@ class InMemorySessions:
 
 
 SESSIONS = """
-CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, protocol TEXT, reader TEXT, until REAL) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS sessions (
+  id TEXT PRIMARY KEY, protocol TEXT, reader TEXT, until REAL
+) WITHOUT ROWID
 """
 
 

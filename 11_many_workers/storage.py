@@ -1,5 +1,8 @@
 """Which storage: its four parts, opened and closed together, and what is said when it fails."""
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (redis-py is typed in part)
+
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, closing

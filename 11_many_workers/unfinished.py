@@ -12,7 +12,8 @@ class SQLiteJobs:
     def __init__(self, path: str | Path) -> None:
         self._database = connect(path)
         self._database.execute(
-            "CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, session TEXT, steps INTEGER, interval REAL)"
+            "CREATE TABLE IF NOT EXISTS jobs"
+            " (job TEXT PRIMARY KEY, session TEXT, steps INTEGER, interval REAL)"
         )
 
     def begin(self, job: str, session_id: str, build: Build) -> None:

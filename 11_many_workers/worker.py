@@ -1,8 +1,8 @@
 """The work: a job that outlives the worker which took it.
 
-job    a task of pydocket, durable in the same Redis: a worker that dies loses its lease, and another one
-       is given the job from the start
-step   is skipped there if it is noted as done; note and message are one transaction, so each is seen once
+job    steps in an order; the engine is pydocket: tasks on Redis Streams, which outlive the worker at them
+turn   a second's worth of steps, and one task of the engine: no worker is bound to a job for longer
+step   message and note are one transaction, so each is seen once, whoever did it, and however often
 by     who did a step, and when: `process id.milliseconds`
 """
 
@@ -11,35 +11,35 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from docket import Docket, Worker
+from docket import Docket, Retry, Worker
 
 from build import Build
+from event import Event
 from limits import Limits
 from replay_buffer import Step
-from storage import TROUBLE, Storage
+from storage import Storage
 
 log = logging.getLogger(__name__)
-AGAIN = 0.25  # seconds until a step that could not be recorded is tried again
+TURN = 1.0  # seconds
+AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
-
-T = TypeVar("T")
 
 
 class Server(Protocol):
     """What a job needs of the server."""
 
-    async def send(self, session_id: str, message: str, step: Step) -> None: ...
+    async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None: ...
 
     async def is_open(self, session_id: str) -> bool: ...
 
 
 class Work:
-    """Takes jobs from the engine, and gives it new ones."""
+    """Takes turns from the engine, and gives it the next ones."""
 
     def __init__(self, docket: Docket, storage: Storage, server: Server, patience: float) -> None:
         self._docket, self._server, self._buffer = docket, server, storage.buffer
@@ -50,42 +50,40 @@ class Work:
         job = f"{session_id}:{request_id}"
         if self._unfinished:
             self._unfinished.begin(job, session_id, build)
-        await self._add(job, session_id, build)
-
-    async def _add(self, job: str, session_id: str, build: Build) -> None:
-        async with asyncio.timeout(self._patience):  # the engine itself would wait for ever
-            await self._docket.add(self.build_project, key=job)(session_id, job, build.steps, build.interval)
+        await self._next_turn(session_id, job, build.steps, build.interval, 0)
 
     async def begin_unfinished(self) -> None:
         for job, session_id, build in self._unfinished.all() if self._unfinished else ():
-            await self._add(job, session_id, build)
+            await self._next_turn(session_id, job, build.steps, build.interval, 0)
 
-    async def build_project(self, session_id: str, job: str, steps: int, interval: float) -> None:
-        done = await self._patiently(lambda: self._buffer.steps_done(session_id, job))
-        if done:
-            log.info("session %s: its build goes on after step %d", session_id[:8], done)
-        looked = 0.0
-        for number in range(done + 1, steps + 2):
-            if number <= steps:
+    async def _next_turn(self, session_id: str, job: str, steps: int, interval: float, done: int) -> None:
+        add = self._docket.add(self.take_turn, key=f"{job}:{done}")
+        async with asyncio.timeout(self._patience):  # the engine itself would wait for ever
+            await add(session_id, job, steps, interval)
+
+    async def take_turn(
+        self,
+        session_id: str,
+        job: str,
+        steps: int,
+        interval: float,
+        retry: Retry = Retry.forever(AGAIN),  # noqa: B008 (how the engine is told)
+    ) -> None:
+        """Go on after the last step that is recorded; what cannot be recorded now is tried again."""
+        done = await self._buffer.steps_done(session_id, job)
+        until = time.monotonic() + TURN
+        open_still = await self._server.is_open(session_id)  # else nobody will ever ask for the rest
+        while open_still and done <= steps:
+            if done < steps:
                 await asyncio.sleep(interval)  # the work
-            if time.monotonic() > looked + 1.0:
-                if not await self._patiently(lambda: self._server.is_open(session_id)):
-                    break  # nobody will ever ask for the rest
-                looked = time.monotonic()
-            message = told(number, steps)
-            step = Step(job, number)
-            await self._patiently(lambda m=message, s=step: self._server.send(session_id, m, s))
+            if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
+                return  # another worker has done this step: the job is in its hands
+            done += 1
+            if time.monotonic() > until and done <= steps:
+                await self._next_turn(session_id, job, steps, interval, done)
+                return
         if self._unfinished:
             self._unfinished.end(job)
-
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Again and again until the storage answers: a step that was recorded after all is not recorded twice."""
-        while True:
-            try:
-                return await attempt()
-            except TROUBLE as error:
-                log.info("a build waits for the storage (%s)", type(error).__name__)
-                await asyncio.sleep(AGAIN)
 
 
 def told(number: int, steps: int) -> str:
@@ -105,12 +103,12 @@ async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGene
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
     async with Docket(name="mcp-work", url=storage.work) as docket:
         work = Work(docket, storage, server, limits.patience)
-        docket.register(work.build_project)
+        docket.register(work.take_turn)
         worker = Worker(
             docket,
             concurrency=limits.max_jobs,
             redelivery_timeout=timedelta(seconds=limits.lease),
-            reconnection_delay=timedelta(seconds=AGAIN),
+            reconnection_delay=AGAIN,
             minimum_check_interval=timedelta(seconds=min(0.25, limits.lease / 4)),
         )
         async with worker:
