@@ -3,23 +3,20 @@
 import argparse
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import fields
-from functools import partial
 from types import FrameType
 from typing import get_type_hints
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
 
 from limits import REDIS, Limits, Settings
 from storage import answers, choose
+from workers import run
 
 NO_REDIS = (
     "There is no Redis at {}. Three ways to get one: a package (apt install redis-server, "
@@ -54,11 +51,7 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
     alone = "" if wanted or storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
     print(f"storage {storage}: {where}; workers: {workers}{alone}", flush=True)
     chosen = Settings(limits, storage, settings.redis, settings.file, names)
-    app = partial(create_app, chosen)
-    config = uvicorn.Config(app, factory=True, workers=workers, log_level="error")
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a killed worker is no news here
-    # A process for each worker, and one that starts another in the place of a worker that has died.
-    Multiprocess(config, sockets=[listener]).run()
+    run(create_app, chosen, workers, listener)
 
 
 def parse_flags() -> argparse.Namespace:

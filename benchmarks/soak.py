@@ -168,7 +168,7 @@ async def serve(url: str, workers: int) -> tuple[Process, int]:
     flags = ("server.py", "--port", "0", "--workers", str(workers), "--redis", url)
     more = ("--max-sessions", "100000", "--max-jobs", "2000", "--max-events", "100000", "--patience", "5")
     server = await asyncio.create_subprocess_exec(
-        sys.executable, *flags, *more, cwd=LESSON, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+        sys.executable, *flags, *more, cwd=LESSON, stdin=DEVNULL, stdout=PIPE
     )
     if not server.stdout:
         raise RuntimeError("no output")
