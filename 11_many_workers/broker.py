@@ -124,9 +124,9 @@ class RedisSSEBroker:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._listener:
-            self._listener.cancel()
-            await asyncio.wait([self._listener])
+        while self._listener and not self._listener.done():
+            self._listener.cancel()  # more than once: redis-py may take the first for a timeout of its own
+            await asyncio.wait([self._listener], timeout=0.1)
 
     async def publish(self, session_id: str, event: Event) -> None:
         await self.client.publish(self.channel(session_id), event.id + event.message)

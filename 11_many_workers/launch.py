@@ -46,12 +46,15 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
     except (OSError, OverflowError) as error:
         sys.exit(f"Cannot listen on {flags.host}, port {flags.port} ({error}): choose another with --port.")
     name = f"[{flags.host}]" if ":" in flags.host else flags.host
-    print(f"listening on http://{name}:{listener.getsockname()[1]}/mcp", flush=True)
     where = {"redis": settings.redis, "sqlite": settings.file, "memory": "this process"}[storage]
     alone = "" if wanted or storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
-    print(f"storage {storage}: {where}; workers: {workers}{alone}", flush=True)
+
+    def tell() -> None:
+        print(f"listening on http://{name}:{listener.getsockname()[1]}/mcp", flush=True)
+        print(f"storage {storage}: {where}; workers: {workers}{alone}", flush=True)
+
     chosen = Settings(limits, storage, settings.redis, settings.file, names)
-    run(create_app, chosen, workers, listener)
+    run(create_app, chosen, workers, listener, tell)
 
 
 def parse_flags() -> argparse.Namespace:
