@@ -8,6 +8,7 @@ cursor  the id after which a reader goes on; place 0 stands before the first eve
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 ID = re.compile(r"[0-9]{16}")
@@ -36,6 +37,7 @@ class Event:
         return int(self.id[8:])
 
 
+@lru_cache(maxsize=10_000)
 def stream_of(session_id: str) -> str:
     """Eight digits that any worker computes alike, so that another session's id is no id of this one."""
     return f"{int.from_bytes(sha256(session_id.encode()).digest()[:8], 'big') % 10**8:08}"

@@ -155,7 +155,9 @@ CREATE TABLE IF NOT EXISTS notes (
 ) WITHOUT ROWID;
 """
 TRIM_EACH = 64  # records; a trim costs as much as a record
-NEXT = "INSERT INTO events SELECT ?1, ifnull(max(place), 0) + 1, ?2 FROM events WHERE session = ?1"
+NEXT = """
+INSERT INTO events SELECT ?1, ifnull(max(place), 0) + 1, ?2 FROM events WHERE session = ?1 RETURNING place
+"""
 NOTE_FIRST = "INSERT OR IGNORE INTO notes SELECT ?, ?, ?"
 NOTE_NEXT = "UPDATE notes SET done = ?3 WHERE session = ?1 AND job = ?2 AND done = ?3 - 1"
 
@@ -189,7 +191,7 @@ class SQLiteSSEReplayBuffer:
             return self._insert(session_id, message) if noted.rowcount else None
 
     def _insert(self, session_id: str, message: str) -> Event:
-        ((place,),) = self._database.execute(f"{NEXT} RETURNING place", (session_id, message))
+        ((place,),) = self._database.execute(NEXT, (session_id, message))
         if place % TRIM_EACH == 0:
             oldest = (session_id, place - self.max_events)
             self._database.execute("DELETE FROM events WHERE session = ? AND place <= ?", oldest)
