@@ -7,9 +7,9 @@ cursor  the id after which a reader goes on; place 0 stands before the first eve
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 ID = re.compile(r"[0-9]{16}")
 LAST_PLACE = 99_999_999
@@ -27,8 +27,7 @@ class FullError(RuntimeError):
     """The session has had as many events as it has ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     id: str
     message: str
 

@@ -78,17 +78,19 @@ class InMemorySSEReplayBuffer:
 
 
 # One script, so one round trip, and nobody sees half of it: the note, the number, the event, the fan-out.
+NOTE = """
+if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
+redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
+"""
 RECORD = """
-if ARGV[6] ~= '' then
-  if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
-  redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
-end
 local place = redis.call('HINCRBY', KEYS[2], 'newest', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if place % 64 == 1 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
 if ARGV[5] ~= '' then
-  redis.call('PUBLISH', ARGV[5], ARGV[4] .. string.format('%08d', place) .. ARGV[1])
+  redis.call('PUBLISH', ARGV[5], string.format('%s%08d', ARGV[4], place) .. ARGV[1])
 end
 return place
 """
@@ -106,17 +108,18 @@ class RedisSSEReplayBuffer:
         self.client, self.max_events = client, max_events
         self._ttl = round(ttl * 1000)
         self._record = client.register_script(RECORD)
+        self._record_step = client.register_script(NOTE + RECORD)
 
     async def record(
         self, session_id: str, message: str, step: Step | None = None, channel: str = ""
     ) -> Event | None:
         """As the others do; with a channel it is published too, in the same round trip."""
-        _, events, notes = keys_of(session_id)
-        stream = stream_of(session_id)
-        job, number = (f"step:{step.job}", step.number) if step else ("", 0)
-        place = await self._record(
-            [events, notes], [message, self.max_events, self._ttl, stream, channel, job, number]
-        )
+        keys, stream = keys_of(session_id)[1:], stream_of(session_id)
+        told = (message, self.max_events, self._ttl, stream, channel)
+        if step:
+            place = await self._record_step(keys, (*told, f"step:{step.job}", step.number))
+        else:
+            place = await self._record(keys, told)
         return Event(id_of(stream, place), message) if place else None
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
@@ -141,23 +144,19 @@ class RedisSSEReplayBuffer:
 
 def events_of(stream: str, found: object) -> list[Event]:
     entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", found or [])
-    return [
-        Event(id_of(stream, int(name.partition(b"-")[0])), fields[b"m"].decode()) for name, fields in entries
-    ]
+    return [Event(f"{stream}{int(name[:-2]):08}", fields[b"m"].decode()) for name, fields in entries]
 
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS events (
-  session TEXT, place INTEGER, message TEXT, PRIMARY KEY (session, place)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS streams (number INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT UNIQUE);
+CREATE TABLE IF NOT EXISTS events (row INTEGER PRIMARY KEY, message TEXT);
 CREATE TABLE IF NOT EXISTS notes (
   session TEXT, job TEXT, done INTEGER, PRIMARY KEY (session, job)
 ) WITHOUT ROWID;
 """
-TRIM_EACH = 64  # records; a trim costs as much as a record
-NEXT = """
-INSERT INTO events SELECT ?1, ifnull(max(place), 0) + 1, ?2 FROM events WHERE session = ?1 RETURNING place
-"""
+ROWS = 2**27  # for each stream, whose number is never given again: row = number * ROWS + place
+TRIM_EACH = 256  # records; a few pages at once cost less than a row each time
+NEXT = "INSERT INTO events SELECT ifnull(max(row), ?1) + 1, ?3 FROM events WHERE row > ?1 AND row < ?2"
 NOTE_FIRST = "INSERT OR IGNORE INTO notes SELECT ?, ?, ?"
 NOTE_NEXT = "UPDATE notes SET done = ?3 WHERE session = ?1 AND job = ?2 AND done = ?3 - 1"
 
@@ -180,6 +179,7 @@ class SQLiteSSEReplayBuffer:
         self.max_events = max_events
         self._database = connect(path)
         self._database.executescript(TABLES)
+        self._first_rows: dict[str, int] = {}
 
     async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
         if step is None:
@@ -191,32 +191,43 @@ class SQLiteSSEReplayBuffer:
             return self._insert(session_id, message) if noted.rowcount else None
 
     def _insert(self, session_id: str, message: str) -> Event:
-        ((place,),) = self._database.execute(NEXT, (session_id, message))
-        if place % TRIM_EACH == 0:
-            oldest = (session_id, place - self.max_events)
-            self._database.execute("DELETE FROM events WHERE session = ? AND place <= ?", oldest)
-        return Event(id_of(stream_of(session_id), place), message)
+        first = self._first_row(session_id)
+        row = self._database.execute(NEXT, (first, first + ROWS, message)).lastrowid or 0
+        if (row - first) % TRIM_EACH == 0:
+            trim = "DELETE FROM events WHERE row > ? AND row <= ?"
+            self._database.execute(trim, (first, row - self.max_events))
+        return Event(id_of(stream_of(session_id), row - first), message)
+
+    def _first_row(self, session_id: str) -> int:
+        """Where its events begin. Asked once for each session."""
+        if (first := self._first_rows.get(session_id)) is None:
+            self._database.execute("INSERT OR IGNORE INTO streams (session) VALUES (?)", (session_id,))
+            number = "SELECT number FROM streams WHERE session = ?"
+            ((found,),) = self._database.execute(number, (session_id,))
+            first = self._first_rows[session_id] = found * ROWS
+        return first
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
-        stream = stream_of(session_id)
+        stream, first = stream_of(session_id), self._first_row(session_id)
         if after is None:
-            newest = "SELECT place, message FROM events WHERE session = ? ORDER BY place DESC LIMIT 1"
-            return [
-                Event(id_of(stream, place), text)
-                for place, text in self._database.execute(newest, (session_id,))
-            ]
-        asked = place_of(session_id, after)
-        follow = "SELECT place, message FROM events WHERE session = ? AND place > ? ORDER BY place LIMIT ?"
-        found = self._database.execute(follow, (session_id, asked, limit))
-        events = [Event(id_of(stream, place), message) for place, message in found]
+            newest = "SELECT row, message FROM events WHERE row > ? AND row < ? ORDER BY row DESC LIMIT 1"
+            found = self._database.execute(newest, (first, first + ROWS))
+            return [Event(f"{stream}{row - first:08}", message) for row, message in found]
+        place = place_of(session_id, after)
+        follow = "SELECT row, message FROM events WHERE row > ? AND row < ? ORDER BY row LIMIT ?"
+        found = self._database.execute(follow, (first + place, first + ROWS, limit))
+        events = [Event(f"{stream}{row - first:08}", message) for row, message in found]
         if events:
-            return unbroken(asked, events)
-        newest = await self.replay(session_id, None)
-        return unbroken(asked, events, newest[0].place if newest else 0)
+            return unbroken(place, events)
+        newest_event = await self.replay(session_id, None)
+        return unbroken(place, events, newest_event[0].place if newest_event else 0)
 
     async def forget(self, session_id: str) -> None:
-        self._database.execute("DELETE FROM events WHERE session = ?", (session_id,))
+        first = self._first_row(session_id)
+        self._database.execute("DELETE FROM events WHERE row > ? AND row < ?", (first, first + ROWS))
         self._database.execute("DELETE FROM notes WHERE session = ?", (session_id,))
+        self._database.execute("DELETE FROM streams WHERE session = ?", (session_id,))
+        del self._first_rows[session_id]
 
     async def steps_done(self, session_id: str, job: str) -> int:
         found = self._database.execute(

@@ -49,7 +49,8 @@ class MCPServer:
         self.limits = limits or Limits()
         self.broker = sse_broker or InMemorySSEBroker()
         self.buffer = sse_replay_buffer
-        self.sessions = sessions or InMemorySessions(self.limits.max_idle)
+        forget = [self.buffer.forget] if self.buffer else []
+        self.sessions = sessions or InMemorySessions(self.limits.max_idle, *forget)
         self.streams: set[Inbox] = set()
 
     async def notify(self, session_id: str, payload: JsonValue) -> Event | None:

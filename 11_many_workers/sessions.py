@@ -8,6 +8,7 @@ reader  the GET that carries the stream now, whichever worker serves it: the las
 import secrets
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,14 +42,23 @@ class SessionStore(Protocol):
     async def end(self, session_id: str) -> bool: ...
 
 
+Forget = Callable[[str], Awaitable[None]]
+
+
+async def keep(session_id: str) -> None:
+    """For a session without a buffer: there is nothing to forget."""
+
+
 class InMemorySessions:
-    def __init__(self, ttl: float) -> None:
-        self._ttl = ttl
+    def __init__(self, ttl: float, forget: Forget = keep) -> None:
+        self._ttl, self._forget = ttl, forget
         self._open: dict[str, tuple[Session, float]] = {}
 
     async def open(self, protocol: str, most: int) -> Session | None:
         now = time.monotonic()
-        self._open = {name: entry for name, entry in self._open.items() if entry[1] > now}
+        for session_id in [name for name, entry in self._open.items() if entry[1] <= now]:
+            await self.end(session_id)
+            await self._forget(session_id)
         if len(self._open) >= most:
             return None
         return self._keep(Session(secrets.token_hex(16), protocol, ""))
@@ -77,8 +87,8 @@ CREATE TABLE IF NOT EXISTS sessions (
 
 
 class SQLiteSessions:
-    def __init__(self, path: str | Path, ttl: float) -> None:
-        self._ttl = ttl
+    def __init__(self, path: str | Path, ttl: float, forget: Forget = keep) -> None:
+        self._ttl, self._forget = ttl, forget
         self._database: sqlite3.Connection = connect(path)
         self._database.execute(SESSIONS)
 
@@ -87,6 +97,7 @@ class SQLiteSessions:
         over = "SELECT id FROM sessions WHERE until <= ?"
         for (session_id,) in self._database.execute(over, (now,)).fetchall():
             await self.end(session_id)
+            await self._forget(session_id)
         ((count,),) = self._database.execute("SELECT count(*) FROM sessions")
         if count >= most:
             return None

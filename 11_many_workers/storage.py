@@ -74,13 +74,15 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
             buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle)
             yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, settings.redis)
         elif storage == "sqlite":
-            sessions = stack.enter_context(closing(SQLiteSessions(settings.file, limits.max_idle)))
             buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(settings.file, limits.max_events)))
+            sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget)
+            stack.enter_context(closing(sessions))
             jobs = stack.enter_context(closing(SQLiteJobs(settings.file)))
             yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://", jobs)
         else:
             buffer = InMemorySSEReplayBuffer(limits.max_events)
-            yield Storage(InMemorySessions(limits.max_idle), buffer, InMemorySSEBroker(), "memory://")
+            sessions = InMemorySessions(limits.max_idle, buffer.forget)
+            yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://")
 
 
 def excuse(error: BaseException) -> str:

@@ -24,7 +24,6 @@ kept   100,000 events of 200 bytes are in each storage before it is measured
 import argparse
 import asyncio
 import itertools
-import json
 import os
 import platform
 import sqlite3
@@ -59,10 +58,8 @@ async def on_redis(client: Any, stack: AsyncExitStack, kept: int) -> dict[str, t
     async def bare_record() -> Any:
         return await client.xadd("bare", {"m": text}, maxlen=kept, approximate=True)
 
-    last = [await bare_record() for _ in range(MISSED + 1)][0]
-
     async def bare_replay() -> Any:
-        return await client.xrange("bare", min=b"(" + last, count=1000)
+        return await client.xrange("bare", min=b"(" + cursor[BARE], count=1000)
 
     live = await stack.enter_async_context(broker.RedisSSEBroker(client))
     buffer = lesson_buffer.RedisSSEReplayBuffer(client, kept)
@@ -96,7 +93,6 @@ async def on_redis(client: Any, stack: AsyncExitStack, kept: int) -> dict[str, t
             given = await record()
             if left == MISSED + 1:
                 cursor[name] = given.id if name == THIS else given
-    last = cursor[BARE]
     return contenders
 
 
@@ -239,19 +235,16 @@ async def main(flags: argparse.Namespace) -> None:
             redis.kill()
         async with AsyncExitStack() as stack:
             found = await measured(await on_sqlite(Path(folder), stack, kept), rounds, batch)
-            title = f"SQLite {sqlite3.sqlite_version}, {kept:,} kept, WAL, synchronous NORMAL (mcp-persist: its own)"
+            title = f"SQLite {sqlite3.sqlite_version}, {kept:,} kept (mcp-persist: 20,000)"
             for line in shown(title, found, (2, 3)):
                 console.print(line)
     took = time.perf_counter() - began
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {took:.0f} s")
-    if flags.json:
-        flags.json.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="How quick lesson 11's storages are.")
     parser.add_argument("--quick", action="store_true", help="a try: its numbers mean nothing")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers of SQLite, too")
     try:
         asyncio.run(main(parser.parse_args()))
     except KeyboardInterrupt:

@@ -21,9 +21,10 @@ from replay_buffer import (
     SQLiteSSEReplayBuffer,
     SSEReplayBuffer,
     Step,
+    keys_of,
 )
 from server import MCPServer
-from sessions import InMemorySessions, RedisSessions, SessionStore
+from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
 from storage import connect
 
 BUFFERS, BROKERS = ("memory", "sqlite", "redis"), ("memory", "redis")
@@ -312,6 +313,46 @@ def test_recording_and_fan_out_are_one_round_trip(redis: RedisServer, tmp_path: 
             assert asked == ["EVALSHA"] * 9
             await reader.read(10)
             assert reader.numbers == list(range(10))
+
+    run(test)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_session_that_just_goes_away_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    """Law 8; on Redis its keys have a time to live."""
+
+    async def test() -> None:
+        buffer = InMemorySSEReplayBuffer() if kind == "memory" else SQLiteSSEReplayBuffer(tmp_path / "e.db")
+        sessions = (
+            InMemorySessions(0.05, buffer.forget)
+            if kind == "memory"
+            else SQLiteSessions(tmp_path / "e.db", 0.05, buffer.forget)
+        )
+        server = MCPServer(sse_replay_buffer=buffer, sessions=sessions)
+        gone = await server.open("2025-11-25")
+        await server.notify(gone.id, 1)
+        assert await buffer.replay(gone.id, None)
+        await asyncio.sleep(0.1)
+        assert await sessions.use(gone.id) is None
+        await server.open("2025-11-25")
+        assert not await buffer.replay(gone.id, None)
+
+    run(test)
+
+
+def test_redis_keys_have_a_time_to_live(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with connect(redis.url, 5) as client:
+            sessions, buffer = RedisSessions(client, 60), RedisSSEReplayBuffer(client, ttl=60)
+            session = await sessions.open("2025-11-25", 10**6)
+            assert session
+            await buffer.record(session.id, "1", Step("job", 1))
+            for key in keys_of(session.id):
+                assert 0 < await client.pttl(key) <= 60_000
+                await client.pexpire(key, 5000)
+            await sessions.use(session.id)
+            for key in keys_of(session.id):
+                assert await client.pttl(key) > 5000
 
     run(test)
 
