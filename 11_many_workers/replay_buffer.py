@@ -6,10 +6,13 @@ Events, places and ids are explained in `event.py`.
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha1
 from pathlib import Path
 from typing import Protocol, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
 from event import Event, EvictedError, id_of, place_of, stream_of, unbroken
 
@@ -78,11 +81,20 @@ class InMemorySSEReplayBuffer:
 
 
 # One script, so one round trip, and nobody sees half of it: the note, the number, the event, the fan-out.
+@dataclass(frozen=True)
+class Script:
+    text: str
+
+    @cached_property
+    def sha(self) -> str:
+        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
 NOTE = """
 if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
 redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
 """
-RECORD = """
+RECORD_ONE = """
 local place = redis.call('HINCRBY', KEYS[2], 'newest', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
 if place % 64 == 1 then
@@ -94,6 +106,7 @@ if ARGV[5] ~= '' then
 end
 return place
 """
+RECORD, RECORD_STEP = Script(RECORD_ONE), Script(NOTE + RECORD_ONE)
 
 
 def keys_of(session_id: str) -> tuple[str, str, str]:
@@ -107,20 +120,23 @@ class RedisSSEReplayBuffer:
     def __init__(self, client: Redis, max_events: int = 4096, ttl: float = 1800.0) -> None:
         self.client, self.max_events = client, max_events
         self._ttl = round(ttl * 1000)
-        self._record = client.register_script(RECORD)
-        self._record_step = client.register_script(NOTE + RECORD)
 
     async def record(
         self, session_id: str, message: str, step: Step | None = None, channel: str = ""
     ) -> Event | None:
         """As the others do; with a channel it is published too, in the same round trip."""
-        keys, stream = keys_of(session_id)[1:], stream_of(session_id)
-        told = (message, self.max_events, self._ttl, stream, channel)
+        _, events, notes = keys_of(session_id)
+        stream = stream_of(session_id)
+        told = [events, notes, message, self.max_events, self._ttl, stream, channel]
+        script = RECORD
         if step:
-            place = await self._record_step(keys, (*told, f"step:{step.job}", step.number))
-        else:
-            place = await self._record(keys, told)
-        return Event(id_of(stream, place), message) if place else None
+            told += [f"step:{step.job}", step.number]
+            script = RECORD_STEP
+        try:
+            place = await self.client.evalsha(script.sha, 2, *told)
+        except NoScriptError:  # Redis was started anew, and has done nothing
+            place = await self.client.eval(script.text, 2, *told)
+        return Event(id_of(stream, int(place)), message) if place else None
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
         _, key, notes = keys_of(session_id)

@@ -32,6 +32,7 @@ from worker import Work, working
 
 log = logging.getLogger("server")
 MOST_IN_ONE_WRITE = 1000
+COMPACT = json.JSONEncoder(separators=(",", ":"))
 AGAIN = 0.25  # seconds until a stream looks again into a storage that failed
 
 
@@ -52,23 +53,26 @@ class MCPServer:
         forget = [self.buffer.forget] if self.buffer else []
         self.sessions = sessions or InMemorySessions(self.limits.max_idle, *forget)
         self.streams: set[Inbox] = set()
-
-    async def notify(self, session_id: str, payload: JsonValue) -> Event | None:
-        """Record, then fan out: what is on the wire can be had again (law 1)."""
-        return await self.send(session_id, json.dumps(payload, separators=(",", ":")))
-
-    async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        self.one_trip: tuple[RedisSSEReplayBuffer, RedisSSEBroker] | None = None
         match self.buffer, self.broker:
             case RedisSSEReplayBuffer() as buffer, RedisSSEBroker() as broker if (
                 buffer.client is broker.client
             ):
-                return await buffer.record(session_id, message, step, broker.channel(session_id))
-            case None, broker:
-                event = Event("", message)
-            case buffer, broker:
-                event = await buffer.record(session_id, message, step)
+                self.one_trip = buffer, broker  # one script on one client does both
+            case _:
+                pass
+
+    async def notify(self, session_id: str, payload: JsonValue) -> Event | None:
+        """Record, then fan out: what is on the wire can be had again (law 1)."""
+        return await self.send(session_id, COMPACT.encode(payload))
+
+    async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        if self.one_trip:
+            buffer, broker = self.one_trip
+            return await buffer.record(session_id, message, step, broker.channel(session_id))
+        event = await self.buffer.record(session_id, message, step) if self.buffer else Event("", message)
         if event:
-            await broker.publish(session_id, event)
+            await self.broker.publish(session_id, event)
         return event
 
     async def is_open(self, session_id: str) -> bool:

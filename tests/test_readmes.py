@@ -20,6 +20,9 @@ VARIES = (
     (r"\b(live|replayed) +\d+ of .*", "messages"),
     (r"\d+ (missed|of them)", r"N \1"),
     (r"lost \d+: [\d, ]+", "lost N"),
+    (r"\b\d{16}\b", "ID"),
+    (r"\bworker \d+", "worker N"),
+    (r"on port \d+", "on port N"),
 )
 
 
