@@ -6,8 +6,6 @@ Events, places and ids are explained in `event.py`.
 
 import sqlite3
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import sha1
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -15,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from event import Event, EvictedError, id_of, place_of, stream_of, unbroken
+from record_script import RECORD, RECORD_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,35 +77,6 @@ class InMemorySSEReplayBuffer:
 
     async def steps_done(self, session_id: str, job: str) -> int:
         return self._done.get((session_id, job), 0)
-
-
-# One script, so one round trip, and nobody sees half of it: the note, the number, the event, the fan-out.
-@dataclass(frozen=True)
-class Script:
-    text: str
-
-    @cached_property
-    def sha(self) -> str:
-        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-
-NOTE = """
-if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
-redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
-"""
-RECORD_ONE = """
-local place = redis.call('HINCRBY', KEYS[2], 'newest', 1)
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
-if place % 64 == 1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[3])
-end
-if ARGV[5] ~= '' then
-  redis.call('PUBLISH', ARGV[5], string.format('%s%08d', ARGV[4], place) .. ARGV[1])
-end
-return place
-"""
-RECORD, RECORD_STEP = Script(RECORD_ONE), Script(NOTE + RECORD_ONE)
 
 
 def keys_of(session_id: str) -> tuple[str, str, str]:
