@@ -209,9 +209,9 @@ def parse_flags() -> argparse.Namespace:
     add("--redis-pid", type=int, metavar="PID", help="for --kill redis: the process, which you start again")
     for flag, default, meaning in (
         ("--steps", 16, "steps of the build"),
-        ("--interval", 0.4, "seconds of work for a step"),
+        ("--interval", 0.3, "seconds of work for a step"),
         ("--kill-after", 3, "steps after which the kill comes"),
-        ("--away", 3.5, "seconds until the client reconnects"),
+        ("--away", 3.0, "seconds until the client reconnects"),
         ("--patience", 15.0, "seconds of silence after which it gives up"),
     ):
         add(flag, type=type(default), default=default, help=f"{meaning} (default: {default:g})")

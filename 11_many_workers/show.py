@@ -1,4 +1,4 @@
-"""Plays the lesson: finds or starts a Redis, three workers on it, and a client that kills some of them."""
+"""Plays the lesson: finds or starts a Redis, two workers on it, and a client that kills some of them."""
 
 import argparse
 import asyncio
@@ -88,7 +88,7 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
     client_flags = ["--kill", kill, *(["--redis-pid", str(redis.pid)] if kill == "redis" else []), *rest]
     watching = asyncio.create_task(start_again(redis))
     try:
-        return await play(["--workers", "3", "--redis", redis.url], client_flags)
+        return await play(["--workers", "2", "--redis", redis.url], client_flags)
     finally:
         watching.cancel()
         redis.kill()
