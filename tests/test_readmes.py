@@ -28,6 +28,9 @@ VARIES = (
     (r"(\w+ +\d+ of \d+ +\d) +\d+ +(\d) +(\d) +", r"\1 N \2 \3 "),
     (r"lost \d+: [\d, ]+", "lost N"),
     (r"[\d.]+ s, \d+ requests", "N s, N requests"),
+    (r"\b\d{16}\b", "ID"),
+    (r"\bworker \d+", "worker N"),
+    (r"on port \d+", "on port N"),
 )
 
 

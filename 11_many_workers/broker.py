@@ -1,0 +1,191 @@
+"""Live fan-out: what was just recorded, brought to whoever reads the session now, in whichever process.
+
+inbox     what has come for one reader, in order, and not more than it may hold
+look      instead of events: some may have been missed, so look into the buffer
+hand over  the session has a new reader: an older one, wherever it is, ends
+
+A broker may lose things, and then says so: `look`. What nobody can lose is in the buffer.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (redis-py is typed in part)
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, Self
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from event import Event
+
+log = logging.getLogger(__name__)
+ALIVE = "mcp:alive"  # a channel that is always subscribed to, so that there is always a connection
+AGAIN = 0.25  # seconds until the next try to reach Redis
+DIGITS = 16
+HAND_OVER = b"reader: "
+
+
+class Inbox:
+    """A reader that falls behind by more than `most` events has to look: its inbox does not grow (law 8)."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.reader: str | None = None  # whom the session was handed over to
+        self._most = most
+        self._events: list[Event] = []
+        self._look = False
+        self._news = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        if len(self._events) < self._most:
+            self._events.append(event)
+            self._news.set()
+        else:
+            self.look()
+
+    def look(self) -> None:
+        self._events, self._look = [], True
+        self._news.set()
+
+    def hand_over(self, reader: str) -> None:
+        self.reader = reader
+        self._news.set()
+
+    async def take(self, within: float) -> list[Event] | None:
+        """What has come since the last time, which may be nothing; None: look."""
+        try:
+            async with asyncio.timeout(within):
+                await self._news.wait()
+        except TimeoutError:
+            return None  # so much silence is suspicious
+        self._news.clear()
+        events, self._events = self._events, []
+        look, self._look = self._look, False
+        return None if look else events
+
+
+class SSEBroker(Protocol):
+    async def publish(self, session_id: str, event: Event) -> None: ...
+
+    async def hand_over(self, session_id: str, reader: str) -> None: ...
+
+    def subscribe(self, session_id: str) -> AbstractAsyncContextManager[Inbox]:
+        """An inbox that says `look` as soon as it misses nothing more."""
+        ...
+
+
+class InMemorySSEBroker:
+    """For one process."""
+
+    def __init__(self) -> None:
+        self._inboxes: dict[str, set[Inbox]] = {}
+
+    async def publish(self, session_id: str, event: Event) -> None:
+        for inbox in self._inboxes.get(session_id, ()):
+            inbox.put(event)
+
+    async def hand_over(self, session_id: str, reader: str) -> None:
+        for inbox in self._inboxes.get(session_id, ()):
+            inbox.hand_over(reader)
+
+    @asynccontextmanager
+    async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:
+        inbox = Inbox()
+        inboxes = self._inboxes.setdefault(session_id, set())
+        inboxes.add(inbox)
+        inbox.look()
+        try:
+            yield inbox
+        finally:
+            inboxes.discard(inbox)
+            if not inboxes:
+                self._inboxes.pop(session_id, None)
+
+
+class RedisSSEBroker:
+    """For many: a channel for each session that is read, all of them on one connection of this process."""
+
+    def __init__(self, client: Redis) -> None:
+        self.client = client
+        self._inboxes: dict[bytes, set[Inbox]] = {}  # by channel
+        self._pubsub: PubSub | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self._telling = asyncio.Lock()
+
+    @staticmethod
+    def channel(session_id: str) -> str:
+        return f"mcp:{{{session_id}}}:live"
+
+    async def __aenter__(self) -> Self:
+        self._listener = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        while self._listener and not self._listener.done():
+            self._listener.cancel()  # more than once: redis-py may take the first for a timeout of its own
+            await asyncio.wait([self._listener], timeout=0.1)
+
+    async def publish(self, session_id: str, event: Event) -> None:
+        await self.client.publish(self.channel(session_id), event.id + event.message)
+
+    async def hand_over(self, session_id: str, reader: str) -> None:
+        await self.client.publish(self.channel(session_id), HAND_OVER + reader.encode())
+
+    @asynccontextmanager
+    async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:
+        inbox, channel = Inbox(), self.channel(session_id).encode()
+        inboxes = self._inboxes.setdefault(channel, set())
+        inboxes.add(inbox)
+        try:
+            await self._tell(channel)
+            yield inbox
+        finally:
+            inboxes.discard(inbox)
+            if not inboxes and self._inboxes.get(channel) is inboxes:
+                del self._inboxes[channel]
+                await self._tell(channel)
+
+    async def _tell(self, channel: bytes) -> None:
+        """Bring what Redis knows of a channel into line with who reads it here."""
+        async with self._telling:
+            if self._pubsub is None:
+                return  # the listener subscribes to all when it has a connection
+            try:
+                if channel in self._inboxes:
+                    await self._pubsub.subscribe(channel)
+                else:
+                    await self._pubsub.unsubscribe(channel)
+            except RedisError as error:
+                log.info("fan-out: %s", error)  # the listener finds out too, and begins anew
+
+    async def _listen(self) -> None:
+        """Listen, on as many connections as it takes; after each new one, all readers look."""
+        while True:
+            try:
+                async with self.client.pubsub() as pubsub:
+                    await pubsub.subscribe(ALIVE, *self._inboxes)
+                    self._pubsub = pubsub
+                    for channel in self._inboxes.keys() - pubsub.channels.keys():  # come in the meantime
+                        await self._tell(channel)
+                    async for message in pubsub.listen():
+                        self._deliver(message["type"], message["channel"], message["data"])
+            except RedisError as error:
+                log.info("fan-out: the connection to Redis is lost (%s)", type(error).__name__)
+            finally:
+                self._pubsub = None
+            await asyncio.sleep(AGAIN)
+
+    def _deliver(self, kind: str, channel: bytes, data: bytes) -> None:
+        for inbox in self._inboxes.get(channel, ()):
+            if kind == "subscribe":
+                inbox.look()  # Redis has confirmed: from here on nothing is missed
+            elif kind != "message":
+                continue
+            elif data.startswith(HAND_OVER):
+                inbox.hand_over(data[len(HAND_OVER) :].decode())
+            else:
+                digits = DIGITS if data[:DIGITS].isdigit() else 0  # none where nothing is recorded
+                inbox.put(Event(data[:digits].decode(), data[digits:].decode()))

@@ -1,0 +1,80 @@
+"""`/mcp`: GET to listen, POST to send, DELETE to end. The same in every worker, which says who it is."""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message as AsgiMessage
+from starlette.types import Receive, Scope, Send
+
+from door import PROTOCOLS, Message, Refusal, check, json_response, read
+from methods import initialized, reply
+from sessions import Session
+from storage import TROUBLE, excuse
+from worker import Work
+
+log = logging.getLogger(__name__)
+
+
+class Server(Protocol):
+    """What the endpoint needs of the server."""
+
+    async def listen(self, session: Session, last_event_id: str | None) -> Response: ...
+
+    async def open(self, protocol: str) -> Session: ...
+
+    async def find(self, session_id: str | None) -> Session: ...
+
+    async def end(self, session: Session) -> None: ...
+
+
+class Endpoint:
+    def __init__(
+        self, running: Callable[[], tuple[Server, Work]], names: frozenset[str], max_body: int
+    ) -> None:
+        self._running, self._names, self._max_body = running, names, max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def signed(message: AsgiMessage) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["x-worker"] = str(os.getpid())
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            check(request, self._names)
+            response = await self.respond(request)
+        except Refusal as refusal:
+            response = refusal.response()
+        except TROUBLE as error:
+            log.info("storage: %s", type(error).__name__)
+            response = Refusal(503, excuse(error)).response()
+        await response(scope, receive, signed)
+
+    async def respond(self, request: Request) -> Response:
+        server, work = self._running()
+        message = await read(request, self._max_body) if request.method == "POST" else None
+        if message and message.method == "initialize":
+            return await self.initialize(server, message)
+        session = await server.find(request.headers.get("mcp-session-id"))
+        if request.method == "GET":
+            return await server.listen(session, request.headers.get("last-event-id"))
+        if message is None:
+            await server.end(session)
+            return Response(status_code=204)
+        if message.method is None or message.id is None:
+            return Response(status_code=202)  # a response or a notification wants no answer
+        return json_response(await reply(message, message.id, partial(work.begin, session.id)))
+
+    async def initialize(self, server: Server, message: Message) -> Response:
+        if message.id is None:
+            raise Refusal(400, "initialize is a request: give it an id.")
+        asked = message.params.get("protocolVersion")
+        protocol = asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
+        session = await server.open(protocol)
+        return json_response(initialized(protocol, message), headers={"mcp-session-id": session.id})

@@ -1,0 +1,33 @@
+"""What has a limit (law 8), and where sessions are kept: each is a flag of `server.py`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+REDIS = "redis://127.0.0.1:6379/0"
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_events: Annotated[int, "events kept for each session, roughly"] = 4096
+    max_sessions: Annotated[int, "sessions at the same time, of all workers"] = 10_000
+    max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
+    max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
+    max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
+    max_jobs: Annotated[int, "jobs at work in one worker; more wait for their turn"] = 100
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    ping: Annotated[float, "seconds of silence after which a stream shows life, and looks"] = 15.0
+    patience: Annotated[float, "seconds that the storage may take for an answer"] = 2.0
+    lease: Annotated[float, "seconds without a sign of life after which a job is given to another worker"] = (
+        2.0
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Handed to each worker as it starts."""
+
+    limits: Limits = Limits()
+    storage: Literal["memory", "sqlite", "redis"] | None = None  # None: what is there
+    redis: str = REDIS
+    file: str = "sessions.db"
+    names: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})  # that the server answers to

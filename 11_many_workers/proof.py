@@ -1,0 +1,113 @@
+"""The proof: what came, shown as it comes with who did it, and held against what an uncut run brings.
+
+killed  the processes that were ended by SIGKILL; none of them can have said anything later
+missed  steps that were recorded while nobody was connected
+by      who did a step and when, as the message says: `process id.milliseconds`
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+from rich.console import Console
+
+STYLES = {"live": "green", "replayed": "bold yellow", "answer": "bold green", "proven": "bold green"}
+TROUBLE = ("killed", "lost", "refused", "failed", "waiting")
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(word: str, text: str) -> None:
+    """One line, and by colour and by word what it is about."""
+    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
+    console.print(text, markup=False)
+
+
+class Data(BaseModel):
+    by: str
+    number: int | None = None
+    step: str = ""
+    answer: str | None = None
+
+    @property
+    def worker(self) -> int:
+        return int(self.by.partition(".")[0])
+
+    @property
+    def at(self) -> float:
+        """Seconds by the clock of the machine, which is ours too."""
+        return int(self.by.partition(".")[2]) / 1000
+
+
+class Params(BaseModel):
+    data: Data
+
+
+class Notification(BaseModel):
+    params: Params
+
+
+@dataclass
+class Proof:
+    steps: int
+    kill: str
+    numbers: list[int] = field(default_factory=list[int])
+    answers: list[str] = field(default_factory=list[str])
+    missed: list[int] = field(default_factory=list[int])
+    later_workers: set[int] = field(default_factory=set[int])  # that did something after the kill
+    holders: list[int] = field(default_factory=list[int])  # the worker at the other end of each connection
+    killed: dict[int, str] = field(default_factory=dict[int, str])
+    killed_at: float | None = None
+    lost_at: float | None = None
+    back_at: float = 0.0
+    last_worker: int = 0
+    afresh: bool = False
+
+    def saw(self, data: Data) -> None:
+        alone = self.lost_at is not None and self.lost_at < data.at < self.back_at
+        word = "live" if self.lost_at is None or data.at >= self.back_at else "replayed"
+        note = ", sent while nobody was connected" if alone else ""
+        if self.killed_at and data.at > self.killed_at:
+            self.later_workers.add(data.worker)
+        self.last_worker = data.worker
+        if data.answer is not None:
+            self.answers.append(data.answer)
+            say("answer", f"{data.answer}, says worker {data.worker}")
+        elif data.number is not None:
+            self.numbers.append(data.number)
+            if alone:
+                self.missed.append(data.number)
+            say(word, f"{data.number} of {self.steps}, {data.step}, by worker {data.worker}{note}")
+
+    def is_over(self) -> bool:
+        return bool(self.answers)
+
+    def verdict(self) -> str | None:
+        """What is wrong with it, or None."""
+        whole = range(1, self.steps + 1)
+        if lost := [n for n in whole if n not in self.numbers]:
+            return f"lost {len(lost)}: {', '.join(map(str, lost[:10]))}{', ...' if len(lost) > 10 else ''}"
+        if len(self.numbers) > self.steps or len(self.answers) > 1:
+            return f"doubled {sorted({n for n in self.numbers if self.numbers.count(n) > 1})[:10]}"
+        if self.numbers != list(whole):
+            return f"moved {[n for n, m in zip(self.numbers, whole, strict=True) if n != m][:10]}"
+        if not self.answers:
+            return "lost the answer"
+        if self.afresh:
+            return "whole, but begun afresh: nothing was resumed"
+        return self.not_shown()
+
+    def not_shown(self) -> str | None:
+        """What the run was to show, and did not."""
+        if self.kill == "none":
+            return None
+        if self.killed_at is None:
+            return "nothing was killed: the build was over before"
+        if dead := self.later_workers & self.killed.keys():
+            return f"worker {dead.pop()} was killed, and worked on: it was another machine's, or another's"
+        if self.kill in ("web", "both"):
+            if len(self.holders) < 2 or self.holders[-1] in self.killed:
+                return "no other worker took the stream over"
+            if not self.missed:
+                return "nothing was sent while nobody was connected: raise --away or --steps"
+        if not self.later_workers:
+            return "nothing was done after the kill: raise --steps"
+        return None

@@ -1,0 +1,222 @@
+"""Streamable HTTP by many workers: any of them serves any request, and may be killed at any moment.
+
+stream  a session's messages in one order, whichever worker records them and whichever one sends them
+look    read the buffer from the cursor on; what the broker brings is sent only if it follows without a hole
+worker  a process: it serves, and it does work that `worker.py` takes from the engine
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import sys
+from collections.abc import AsyncGenerator
+
+from pydantic import JsonValue
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from broker import Inbox, InMemorySSEBroker, RedisSSEBroker, SSEBroker
+from door import NOT_RESUMABLE, SESSION_NOT_FOUND, Refusal
+from endpoint import Endpoint
+from event import Event, EvictedError, NotIssuedError, id_of, place_of, stream_of
+from event_stream import EventStream
+from launch import before_exit, launch
+from limits import Limits, Settings
+from replay_buffer import RedisSSEReplayBuffer, SSEReplayBuffer, Step
+from sessions import InMemorySessions, Session, SessionStore
+from storage import TROUBLE, excuse, opened
+from worker import Work, working
+
+log = logging.getLogger("server")
+MOST_IN_ONE_WRITE = 1000
+COMPACT = json.JSONEncoder(separators=(",", ":"))
+AGAIN = 0.25  # seconds until a stream looks again into a storage that failed
+
+
+class MCPServer:
+    """Without a buffer there are no ids, and nothing is resumed; without a broker it serves one process."""
+
+    def __init__(
+        self,
+        *,
+        sse_broker: SSEBroker | None = None,
+        sse_replay_buffer: SSEReplayBuffer | None = None,
+        sessions: SessionStore | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.broker = sse_broker or InMemorySSEBroker()
+        self.buffer = sse_replay_buffer
+        forget = [self.buffer.forget] if self.buffer else []
+        self.sessions = sessions or InMemorySessions(self.limits.max_idle, *forget)
+        self.streams: set[Inbox] = set()
+        self.one_trip: tuple[RedisSSEReplayBuffer, RedisSSEBroker] | None = None
+        match self.buffer, self.broker:
+            case RedisSSEReplayBuffer() as buffer, RedisSSEBroker() as broker if (
+                buffer.client is broker.client
+            ):
+                self.one_trip = buffer, broker  # one script on one client does both
+            case _:
+                pass
+
+    async def notify(self, session_id: str, payload: JsonValue) -> Event | None:
+        """Record, then fan out: what is on the wire can be had again (law 1)."""
+        return await self.send(session_id, COMPACT.encode(payload))
+
+    async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        if self.one_trip:
+            buffer, broker = self.one_trip
+            return await buffer.record(session_id, message, step, broker.channel(session_id))
+        event = await self.buffer.record(session_id, message, step) if self.buffer else Event("", message)
+        if event:
+            await self.broker.publish(session_id, event)
+        return event
+
+    async def is_open(self, session_id: str) -> bool:
+        return await self.sessions.use(session_id) is not None
+
+    async def follow(self, session: Session, cursor: str, opening: bytes) -> AsyncGenerator[bytes]:
+        """Backlog and live tail are one sequence: places without a hole, from the broker or from the buffer.
+
+        The inbox says `look` once it misses nothing more, and whenever it may have: only then the buffer is
+        read. So nothing can fall between the two (law 3), and a broker that loses messages loses none.
+        """
+        async with self.broker.subscribe(session.id) as inbox:
+            self.streams.add(inbox)
+            try:
+                yield opening
+                while True:
+                    events = await inbox.take(self.limits.ping)
+                    if inbox.reader not in (None, session.reader):
+                        return  # handed over, or ended
+                    try:
+                        if events is None and await self.sessions.use(session.id) != session:
+                            return  # as above, and the broker did not tell
+                        if self.buffer:
+                            events = await self.from_cursor(self.buffer, session.id, cursor, events)
+                    except EvictedError:
+                        return  # too slow a reader: it is told when it comes back
+                    except TROUBLE as error:
+                        yield f": {excuse(error)}\n".encode()
+                        await asyncio.sleep(AGAIN)
+                        inbox.look()
+                        continue
+                    yield b"".join(map(framed, events or ())) or b": still here\n"
+                    cursor = events[-1].id if events else cursor
+                    if events and len(events) >= MOST_IN_ONE_WRITE:
+                        inbox.look()  # there may be more
+            finally:
+                self.streams.discard(inbox)
+                log.info("%s: connection lost after %s", session, cursor or "whatever came")
+
+    @staticmethod
+    async def from_cursor(
+        buffer: SSEReplayBuffer, session_id: str, cursor: str, events: list[Event] | None
+    ) -> list[Event]:
+        """What follows the cursor: the events that came live if they do, else what the buffer has."""
+        if events is not None:
+            here = place_of(session_id, cursor)
+            events = [event for event in events if event.place > here]
+            if all(event.place == place for place, event in enumerate(events, here + 1)):
+                return events
+        return await buffer.replay(session_id, cursor, MOST_IN_ONE_WRITE)
+
+    async def listen(self, session: Session, last_event_id: str | None) -> Response:
+        """A new stream begins at the present, a resumed one where the cursor stands."""
+        opening, cursor, missed = f"retry: {self.limits.retry}\n", "", list[Event]()
+        if self.buffer:
+            if last_event_id is not None:
+                cursor = last_event_id
+                missed = await self.missed(self.buffer, session.id, cursor)
+                log.info("%s: resumed after %s: %d missed", session, cursor, len(missed))
+            else:
+                newest = await self.buffer.replay(session.id, None) if session.reader else []
+                cursor = newest[0].id if newest else id_of(stream_of(session.id), 0)
+                log.info("%s: stream opened at %s", session, cursor)
+                if session.protocol >= "2025-11-25":  # older clients stumble over an event without data
+                    opening += f"id: {cursor}\ndata:\n\n"
+        reader = secrets.token_hex(8)
+        await self.sessions.read_by(session.id, reader)
+        await self.broker.hand_over(session.id, reader)
+        first = opening.encode() + b"".join(map(framed, missed))
+        cursor = missed[-1].id if missed else cursor
+        follow = self.follow(Session(session.id, session.protocol, reader), cursor, first)
+        return EventStream(follow, self.limits.max_stall)
+
+    async def missed(self, buffer: SSEReplayBuffer, session_id: str, last_event_id: str) -> list[Event]:
+        """What cannot be resumed is refused at once, and aloud (law 7)."""
+        afresh = "GET without Last-Event-ID opens a new stream."
+        try:
+            return await buffer.replay(session_id, last_event_id, MOST_IN_ONE_WRITE)
+        except NotIssuedError:
+            raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
+        except EvictedError:
+            raise Refusal(410, f"What came next is no longer kept. {afresh}", NOT_RESUMABLE) from None
+
+    async def open(self, protocol: str) -> Session:
+        session = await self.sessions.open(protocol, self.limits.max_sessions)
+        if session is None:
+            raise Refusal(429, f"There are {self.limits.max_sessions} sessions: try later.")
+        log.info("%s opened (%s)", session, protocol)
+        return session
+
+    async def find(self, session_id: str | None) -> Session:
+        if not session_id:
+            raise Refusal(400, "Send the Mcp-Session-Id that initialize was answered with.")
+        if session := await self.sessions.use(session_id):
+            return session
+        gone = "This session is unknown or has ended: initialize a new one."
+        raise Refusal(404, gone, SESSION_NOT_FOUND)
+
+    async def end(self, session: Session) -> None:
+        if await self.sessions.end(session.id):
+            log.info("%s ended: deleted by its client", session)
+        await self.broker.hand_over(session.id, "nobody")
+        if self.buffer:
+            await self.buffer.forget(session.id)
+
+    def close(self) -> None:
+        """End the streams of this worker: their clients resume with another."""
+        for inbox in self.streams:
+            inbox.hand_over("another worker")
+
+
+def framed(event: Event) -> bytes:
+    return (
+        f"id: {event.id}\ndata: {event.message}\n\n" if event.id else f"data: {event.message}\n\n"
+    ).encode()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """One worker: its server and its share of the work, on a storage that it opens itself."""
+    limits = settings.limits
+    running: list[tuple[MCPServer, Work]] = []
+    endpoint = Endpoint(lambda: running[0], settings.names, limits.max_body)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        form = "worker %(process)d  %(message)s"
+        logging.basicConfig(level=logging.INFO, format=form, stream=sys.stdout)
+        logging.getLogger("docket").setLevel(logging.CRITICAL)  # its tracebacks are not for users
+        async with opened(settings) as storage:
+            server = MCPServer(
+                sse_broker=storage.broker,
+                sse_replay_buffer=storage.buffer,
+                sessions=storage.sessions,
+                limits=limits,
+            )
+            async with working(storage, server, limits) as work:
+                running.append((server, work))
+                with before_exit(server.close):
+                    yield
+
+    return Starlette(routes=[Route("/mcp", endpoint), Route("/mcp/", endpoint)], lifespan=lifespan)
+
+
+mcp_app = create_app(Settings())
+
+if __name__ == "__main__":
+    launch(create_app)

@@ -1,0 +1,172 @@
+"""Sessions, kept where their events are, so that any worker can serve any request.
+
+use     whatever shows that a session is still needed: a request, an open stream, work; it renews the time
+        after which a session that nothing uses is over
+reader  the GET that carries the stream now, whichever worker serves it: the last to come
+"""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from redis.asyncio import Redis
+
+from replay_buffer import connect, keys_of
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: str
+    protocol: str
+    reader: str  # empty until somebody reads
+
+    def __str__(self) -> str:
+        return f"session {self.id[:8]}"  # never the whole: who knows it is in
+
+
+class SessionStore(Protocol):
+    async def open(self, protocol: str, most: int) -> Session | None:
+        """A new session, or None if there are as many as may be."""
+        ...
+
+    async def use(self, session_id: str) -> Session | None:
+        """The session, its time renewed, or None: it is unknown or over."""
+        ...
+
+    async def read_by(self, session_id: str, reader: str) -> None: ...
+
+    async def end(self, session_id: str) -> bool: ...
+
+
+Forget = Callable[[str], Awaitable[None]]
+
+
+async def keep(session_id: str) -> None:
+    """For a session without a buffer: there is nothing to forget."""
+
+
+class InMemorySessions:
+    def __init__(self, ttl: float, forget: Forget = keep) -> None:
+        self._ttl, self._forget = ttl, forget
+        self._open: dict[str, tuple[Session, float]] = {}
+
+    async def open(self, protocol: str, most: int) -> Session | None:
+        now = time.monotonic()
+        for session_id in [name for name, entry in self._open.items() if entry[1] <= now]:
+            await self.end(session_id)
+            await self._forget(session_id)
+        if len(self._open) >= most:
+            return None
+        return self._keep(Session(secrets.token_hex(16), protocol, ""))
+
+    def _keep(self, session: Session) -> Session:
+        self._open[session.id] = session, time.monotonic() + self._ttl
+        return session
+
+    async def use(self, session_id: str) -> Session | None:
+        session, until = self._open.get(session_id, (None, 0.0))
+        return self._keep(session) if session and until > time.monotonic() else None
+
+    async def read_by(self, session_id: str, reader: str) -> None:
+        if session := await self.use(session_id):
+            self._keep(Session(session.id, session.protocol, reader))
+
+    async def end(self, session_id: str) -> bool:
+        return self._open.pop(session_id, None) is not None
+
+
+SESSIONS = """
+CREATE TABLE IF NOT EXISTS sessions (
+  id TEXT PRIMARY KEY, protocol TEXT, reader TEXT, until REAL
+) WITHOUT ROWID
+"""
+
+
+class SQLiteSessions:
+    def __init__(self, path: str | Path, ttl: float, forget: Forget = keep) -> None:
+        self._ttl, self._forget = ttl, forget
+        self._database: sqlite3.Connection = connect(path)
+        self._database.execute(SESSIONS)
+
+    async def open(self, protocol: str, most: int) -> Session | None:
+        now = time.time()
+        over = "SELECT id FROM sessions WHERE until <= ?"
+        for (session_id,) in self._database.execute(over, (now,)).fetchall():
+            await self.end(session_id)
+            await self._forget(session_id)
+        ((count,),) = self._database.execute("SELECT count(*) FROM sessions")
+        if count >= most:
+            return None
+        session = Session(secrets.token_hex(16), protocol, "")
+        row = (session.id, protocol, "", now + self._ttl)
+        self._database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
+        return session
+
+    async def use(self, session_id: str) -> Session | None:
+        now = time.time()
+        renew = "UPDATE sessions SET until = ? WHERE id = ? AND until > ? RETURNING id, protocol, reader"
+        found = self._database.execute(renew, (now + self._ttl, session_id, now)).fetchall()
+        return Session(*found[0]) if found else None
+
+    async def read_by(self, session_id: str, reader: str) -> None:
+        self._database.execute("UPDATE sessions SET reader = ? WHERE id = ?", (reader, session_id))
+
+    async def end(self, session_id: str) -> bool:
+        return self._database.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
+
+    def close(self) -> None:
+        self._database.close()
+
+
+OPEN = "mcp:sessions"  # a sorted set of all sessions by the time at which they are over, to count them
+
+
+class RedisSessions:
+    def __init__(self, client: Redis, ttl: float) -> None:
+        self._client, self._ttl = client, ttl
+
+    async def open(self, protocol: str, most: int) -> Session | None:
+        now = time.time()
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zremrangebyscore(OPEN, 0, now)
+            pipeline.zcard(OPEN)
+            _, count = await pipeline.execute()
+        if count >= most:
+            return None
+        session = Session(secrets.token_hex(16), protocol, "")
+        key = keys_of(session.id)[0]
+        async with self._client.pipeline() as pipeline:
+            pipeline.hset(key, mapping={"protocol": protocol, "reader": ""})
+            pipeline.pexpire(key, round(self._ttl * 1000))
+            await pipeline.execute()
+        await self._client.zadd(OPEN, {session.id: now + self._ttl})
+        return session
+
+    async def use(self, session_id: str) -> Session | None:
+        """All keys of a session are renewed together: events that ended before it would be missed."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hmget(keys_of(session_id)[0], ["protocol", "reader"])
+            for key in keys_of(session_id):
+                pipeline.pexpire(key, round(self._ttl * 1000))
+            pipeline.zadd(OPEN, {session_id: time.time() + self._ttl}, xx=True)
+            (protocol, reader), *_ = await pipeline.execute()
+        if protocol is None:
+            return None
+        return Session(session_id, protocol.decode(), reader.decode())
+
+    async def read_by(self, session_id: str, reader: str) -> None:
+        # Not where the session has ended in the meantime: it would be there again, and half of it.
+        await self._client.eval(
+            "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])",
+            1,
+            keys_of(session_id)[0],
+            reader,
+        )
+
+    async def end(self, session_id: str) -> bool:
+        await self._client.zrem(OPEN, session_id)
+        return bool(await self._client.delete(keys_of(session_id)[0]))

@@ -1,0 +1,94 @@
+"""Which storage: its four parts, opened and closed together, and what is said when it fails."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (redis-py is typed in part)
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from typing import Literal
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from broker import InMemorySSEBroker, RedisSSEBroker
+from limits import Settings
+from replay_buffer import InMemorySSEReplayBuffer, RedisSSEReplayBuffer, SQLiteSSEReplayBuffer
+from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
+from unfinished import SQLiteJobs
+
+MOST_CONNECTIONS = 32  # of a worker, for commands; more wait for one to be free
+TROUBLE = (RedisError, sqlite3.OperationalError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class Storage:
+    sessions: SessionStore
+    buffer: InMemorySSEReplayBuffer | SQLiteSSEReplayBuffer | RedisSSEReplayBuffer
+    broker: InMemorySSEBroker | RedisSSEBroker
+    work: str  # where the engine keeps its jobs
+    unfinished: SQLiteJobs | None = None  # kept here where the engine forgets them with the process
+
+
+def connect(url: str, patience: float) -> Redis:
+    """A client that never repeats a command by itself: one that was not answered may have been done."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=MOST_CONNECTIONS,
+        timeout=patience,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    return Redis.from_pool(pool)
+
+
+async def answers(url: str, patience: float = 1.0) -> bool:
+    async with connect(url, patience) as client:
+        try:
+            return bool(await client.ping())
+        except TROUBLE:
+            return False
+
+
+async def choose(settings: Settings) -> Literal["memory", "sqlite", "redis"]:
+    """What was asked for, else Redis where one runs, else SQLite."""
+    if settings.storage:
+        return settings.storage
+    return "redis" if await answers(settings.redis) else "sqlite"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[Storage]:
+    limits = settings.limits
+    storage = await choose(settings)
+    async with AsyncExitStack() as stack:
+        if storage == "redis":
+            client = await stack.enter_async_context(connect(settings.redis, limits.patience))
+            broker = await stack.enter_async_context(RedisSSEBroker(client))
+            buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle)
+            yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, settings.redis)
+        elif storage == "sqlite":
+            buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(settings.file, limits.max_events)))
+            sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget)
+            stack.enter_context(closing(sessions))
+            jobs = stack.enter_context(closing(SQLiteJobs(settings.file)))
+            yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://", jobs)
+        else:
+            buffer = InMemorySSEReplayBuffer(limits.max_events)
+            sessions = InMemorySessions(limits.max_idle, buffer.forget)
+            yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://")
+
+
+def excuse(error: BaseException) -> str:
+    """One sentence for the client, which does not care for the storage's own words."""
+    if isinstance(error, OutOfMemoryError):
+        return "The storage is full, and nothing was kept of this request: try again later."
+    if isinstance(error, TimeoutError | RedisTimeoutError):
+        return "The storage is slow, and may have done this request or not: send it again, with the same id."
+    return "The storage cannot be reached: try again in a moment."

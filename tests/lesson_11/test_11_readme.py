@@ -1,0 +1,64 @@
+"""What lesson 11's README says of the wire, and of what breaks, is so."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from redis_11 import LESSON, real_redis
+
+from broken_07 import Edit, edited_copy
+from cable import cable
+from processes import run, serving
+
+README = (LESSON / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(
+    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)? *\| `(.+?)` \| [\d, ]+ \|$", re.MULTILINE
+)
+TABLE = [
+    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
+]
+FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
+QUICK = ["--interval", "0.1", "--away", "2.5", "--patience", "2"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
+
+
+def test_the_table_is_read_whole() -> None:
+    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE)) >= 5
+
+
+@pytest.mark.parametrize(("edit", "flags", "verdict"), TABLE, ids=lambda value: getattr(value, "new", None))
+def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) -> None:
+    broken = edited_copy(LESSON, tmp_path, edit)
+    file = str(tmp_path / "s.db")
+    with serving(broken, "--storage", "sqlite", "--file", file, "--retry", "50") as server:
+        code, output = run(broken, "client.py", "--url", server.url, "--kill", "web", *QUICK, *flags)
+    assert code == 1, output
+    assert verdict in output.splitlines()[-1], output
+
+
+def test_the_frames_are_those_of_a_run(tmp_path: Path) -> None:
+    assert FRAMES
+    flags = ("--workers", "2", "--retry", "500", "--lease", "0.6")
+    with (
+        real_redis(tmp_path) as redis,
+        serving(LESSON, "--redis", redis.url, *flags) as server,
+        cable(server.port) as line,
+    ):
+        url = f"http://127.0.0.1:{line.port}/mcp"
+        code, output = run(LESSON, "client.py", "--url", url, "--kill", "web", *QUICK)
+        assert code == 0, output
+        carried = same_each_time(line.carried.decode())
+    position = 0
+    for shown in same_each_time(FRAMES[1]).splitlines():
+        found = carried.find(shown, position)
+        assert found >= 0, f"{shown}\n{carried[-3000:]}"
+        position = found + len(shown)
+
+
+def same_each_time(frames: str) -> str:
+    frames = re.sub(r"\b[0-9a-f]{32}\b", "SESSION", frames)
+    frames = re.sub(r"\b\d{8}(\d{8})\b", r"STREAM\1", frames)
+    frames = re.sub(r"x-worker: \d+", "x-worker: N", frames)
+    return re.sub(r'"by":"[\d.]+"', '"by":"N"', frames)

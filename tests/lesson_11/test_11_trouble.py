@@ -1,0 +1,114 @@
+"""Redis stopped, slow, full, emptied: a clear error, nothing sent that was not stored, recovery by itself."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis_11 import LESSON, real_redis
+from wire_11 import Client, data_of, opened, whole
+
+from processes import Server, serving
+from redis_server import RedisServer
+from storage import connect
+
+QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "0.5", "--ping", "0.5", "--workers", "2")
+
+
+@contextmanager
+def both(folder: Path) -> Generator[tuple[Server, RedisServer]]:
+    with real_redis(folder) as redis, serving(LESSON, "--redis", redis.url, *QUICK) as server:
+        yield server, redis
+
+
+def tell(redis: RedisServer, *command: str) -> None:
+    async def once() -> None:
+        async with connect(redis.url, 5) as client:
+            await client.execute_command(*command)  # pyright: ignore[reportUnknownMemberType]
+
+    asyncio.run(once())
+
+
+def says(client: Client, sentence: str) -> None:
+    for asked in (client.post("ping", {}), client.listen(), client.begin(3, 0, request_id=9)):
+        with asked as refused:
+            assert refused.status == 503, refused.read_all()
+            assert sentence in refused.json()["error"]["message"]
+
+
+def test_stopped_and_started(tmp_path: Path) -> None:
+    with both(tmp_path) as (server, redis):
+        client = Client(server.port)
+        stream, _ = opened(client)
+        with stream:
+            client.build(30, 0.05)
+            stream.read_messages(5)
+            redis.kill()
+            says(client, "cannot be reached")
+            while b": The storage cannot be reached" not in stream.body:
+                stream.read()
+            redis.again()
+            whole(stream.read_messages(31), 30)
+            assert client.delete() == 204
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot halt a process")
+def test_slow(tmp_path: Path) -> None:
+    with both(tmp_path) as (server, redis):
+        client = Client(server.port)
+        stream, _ = opened(client)
+        with stream:
+            client.build(30, 0.05)
+            stream.read_messages(5)
+            os.kill(redis.pid, signal.SIGSTOP)
+            try:
+                says(client, "is slow")
+            finally:
+                os.kill(redis.pid, signal.SIGCONT)
+            client.build(3, 0, request_id=9)  # was it begun when it had no answer? Once in any case
+            events = stream.read_messages(31 + 4)
+            told = [data_of(event) for event in events]
+            assert {data.answer for data in told} == {None, "built in 30 steps", "built in 3 steps"}
+            assert sorted(data.number for data in told if data.number) == sorted([*range(1, 31), 1, 2, 3])
+            assert len({event.id for event in events}) == 35
+
+
+def test_full(tmp_path: Path) -> None:
+    with both(tmp_path) as (server, redis):
+        client = Client(server.port)
+        stream, _ = opened(client)
+        with stream:
+            client.build(30, 0.05)
+            stream.read_messages(5)
+            tell(redis, "CONFIG", "SET", "maxmemory", "1")
+            with client.begin(3, 0, request_id=9) as refused:
+                assert refused.status == 503
+                assert "is full" in refused.json()["error"]["message"]
+            with pytest.raises(AssertionError, match="is full"):
+                Client(server.port)
+            tell(redis, "CONFIG", "SET", "maxmemory", "0")
+            whole(stream.read_messages(31), 30)
+            client.build(3, 0, request_id=9)
+            whole(stream.read_messages(35)[31:], 3)
+
+
+def test_emptied(tmp_path: Path) -> None:
+    with both(tmp_path) as (server, redis):
+        client = Client(server.port)
+        stream, start = opened(client)
+        with stream:
+            client.build(500, 0.02)
+            stream.read_messages(5)
+            tell(redis, "FLUSHALL")
+            stream.read_all()  # it ends, and does not wait for ever
+        with client.listen(start) as refused:
+            assert refused.status == 404
+        again = Client(server.port)
+        stream, _ = opened(again)
+        with stream:
+            again.build(5, 0)
+            whole(stream.read_messages(6), 5)

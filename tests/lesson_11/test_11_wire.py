@@ -1,0 +1,174 @@
+"""The server on the wire, on each storage: the laws that processes can break, limits, and bad input."""
+
+import random
+import signal
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from redis_11 import LESSON, real_redis
+from wire_11 import Client, opened, whole
+
+from processes import Server, run, serving
+from wire import Event
+
+QUICK = ("--retry", "10", "--lease", "0.6", "--ping", "1")
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "redis"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    folder: Path = tmp_path_factory.mktemp("storage")
+    if request.param == "redis":
+        with (
+            real_redis(folder) as redis,
+            serving(LESSON, "--workers", "2", "--redis", redis.url, *QUICK) as server,
+        ):
+            yield server
+    else:
+        file = str(folder / "s.db")
+        with serving(LESSON, "--storage", request.param, "--file", file, *QUICK) as server:
+            yield server
+
+
+def test_cut_anywhere_and_often(server: Server) -> None:
+    """Laws 2, 3 and 5: a hundred cuts inside events and between them, while the build goes on."""
+    dice = random.Random(11)  # noqa: S311 (the same cuts each time)
+    client = Client(server.port)
+    stream, cursor = opened(client)
+    client.build(400, 0.002)
+    came: list[Event] = []
+    for _ in range(60):
+        with stream:
+            goal = len(stream.body) + dice.randrange(3000)
+            while len(stream.body) < goal and len(came) + len(stream.messages) < 401:
+                stream.read(goal - len(stream.body))
+            came += stream.messages
+        cursor = came[-1].id if came else cursor
+        stream = client.listen(cursor)
+        assert stream.status == 200, stream.read_all()
+    with stream:
+        came += stream.read_messages(401 - len(came))
+    whole(came, 400)
+
+
+def test_a_session_has_its_own(server: Server) -> None:
+    one, two = Client(server.port), Client(server.port)
+    (stream_one, start_one), (stream_two, start_two) = opened(one), opened(two)
+    one.build(20, 0)
+    two.build(30, 0)
+    with stream_one, stream_two:
+        whole(stream_one.read_messages(21), 20)
+        whole(stream_two.read_messages(31), 30)
+    for mine, theirs in ((one, stream_two), (two, stream_one)):
+        with mine.listen(theirs.messages[4].id) as refused:
+            assert refused.status == 400, "foreign-session"
+            assert "Last-Event-ID" in refused.json()["error"]["message"]
+    for never in (start_one[:8] + "00000099", "0", "-1", "!", "", "9" * 40, start_one + "1", start_two):
+        with one.listen(never) as refused:
+            assert refused.status == 400, f"silent: {never}"
+
+
+def test_a_request_that_is_sent_again_begins_nothing_again(server: Server) -> None:
+    client = Client(server.port)
+    stream, _ = opened(client)
+    with stream:
+        for _ in range(3):
+            client.build(10, 0.02)
+        stream.read_messages(11)
+        client.build(10, 0.02)
+        client.build(3, 0, request_id=8)
+        whole(stream.read_messages(15)[:11], 10)
+        whole(stream.messages[11:], 3)
+
+
+def test_a_deleted_session_is_over_for_all(server: Server) -> None:
+    client = Client(server.port)
+    stream, start = opened(client)
+    with stream:
+        client.build(1000, 0.01)
+        stream.read_messages(3)
+        assert client.delete() == 204
+        stream.read_all()
+    for cursor in (None, start):
+        with client.listen(cursor) as refused:
+            assert refused.status == 404
+            assert "initialize" in refused.json()["error"]["message"]
+    assert client.delete() == 404
+
+
+def test_the_last_reader_to_come_reads(server: Server) -> None:
+    """Whichever worker holds the first stream, and whichever the second."""
+    client = Client(server.port)
+    for _ in range(4):
+        first, start = opened(client)
+        with first, client.listen(start) as second:
+            second.read(1)
+            first.read_all()
+
+
+def test_each_answer_says_who_gave_it(server: Server) -> None:
+    client = Client(server.port)
+    with client.post("ping", {}) as answered:
+        assert int(answered.response.headers["x-worker"]) > 1
+    with client.listen("!") as refused:
+        assert int(refused.response.headers["x-worker"]) > 1
+
+
+@pytest.mark.parametrize("arguments", [{"steps": 0}, {"steps": "3"}, {"interval": -1}, {"x": 1}, [], 3])
+def test_wrong_arguments_are_a_tool_error(server: Server, arguments: object) -> None:
+    client = Client(server.port)
+    with client.post("tools/call", {"name": "build_project", "arguments": arguments}) as answered:
+        assert answered.status == 200
+        assert answered.json()["result"]["isError"]
+
+
+def test_what_was_evicted_is_refused_and_sessions_are_counted_and_end(tmp_path: Path) -> None:
+    """On Redis, whose trimming is rough, and with the limits small."""
+    small = ("--max-events", "10", "--max-sessions", "3", "--max-idle", "1.5")
+    with real_redis(tmp_path) as redis, serving(LESSON, "--redis", redis.url, *QUICK, *small) as server:
+        client, _, idle = (Client(server.port) for _ in range(3))
+        with pytest.raises(AssertionError, match="There are 3 sessions"):
+            Client(server.port)
+        stream, start = opened(client)
+        stream.cut()
+        client.build(900, 0)
+        while True:
+            with client.listen(start) as refused:
+                if refused.status == 410:
+                    assert "GET without Last-Event-ID" in refused.json()["error"]["message"]
+                    break
+                assert refused.status == 200
+        while idle.delete() != 404:  # it is deleted, or over: then another one may come
+            pass
+        Client(server.port)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--storage", "redis", "--redis", "redis://127.0.0.1:1/0"), "Three ways to get one"),
+        (("--storage", "sqlite", "--workers", "2"), "for one process"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(flags: tuple[str, ...], said: str) -> None:
+    code, output = run(LESSON, "server.py", "--port", "0", *flags)
+    assert code == 1
+    assert said in output
+    assert len(output.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+def test_ctrl_c_ends_all_workers_with_open_streams(tmp_path: Path) -> None:
+    with (
+        real_redis(tmp_path) as redis,
+        serving(LESSON, "--workers", "2", "--redis", redis.url, *QUICK) as server,
+    ):
+        client = Client(server.port)
+        stream, _ = opened(client)
+        with stream:
+            client.build(50, 1.0)
+            server.ctrl_c()
+            stream.read_all()
+            assert server.popen.wait(3) == 0
+    assert signal.SIGINT not in (server.popen.returncode,)
