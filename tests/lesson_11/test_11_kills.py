@@ -52,7 +52,7 @@ def start_again(redis: RedisServer) -> None:
 
 def test_sqlite_survives_its_only_process(tmp_path: Path) -> None:
     with serving(LESSON, "--storage", "sqlite", "--file", str(tmp_path / "s.db"), *QUICK) as server:
-        client(server, "web")
+        client(server, "web", "--away", "5")  # one process has to be started again in that time
 
 
 def test_memory_does_not_and_the_client_says_so() -> None:
