@@ -85,9 +85,10 @@ def test_a_server_that_is_down_is_one_sentence() -> None:
 
 @POSIX
 def test_ctrl_c_ends_it(server: Server) -> None:
-    asked = ("--url", server.url, "--interval", "5")
+    asked, before = ("--url", server.url, "--interval", "5"), server.output.count("notifications begin")
     with speaking(LESSON, sys.executable, "client.py", *asked) as waiting:
         waiting.wait_for("cyd +session")
+        server.wait_for("notifications begin", times=before + 3)
         waiting.ctrl_c()
         assert waiting.popen.wait(2) == 130
     assert "Traceback" not in waiting.output
