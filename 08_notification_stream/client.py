@@ -7,6 +7,7 @@ missed  sent while nobody was, and replayed
 
 import argparse
 import asyncio
+import logging
 import re
 import sys
 import time
@@ -113,6 +114,8 @@ def first_of(group: BaseExceptionGroup[MCPError | OSError | httpx2.TransportErro
 
 
 async def main(flags: argparse.Namespace) -> int:
+    # The SDK logs tracebacks for what Ctrl-C interrupts; what a cut does to a call, the proof says.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     board = Board()
     callers = [Caller(place, flags, board) for place in range(flags.callers)]
     board.proofs = [caller.proof for caller in callers]
