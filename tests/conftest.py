@@ -1,4 +1,4 @@
-"""Which tests take long: those of lessons 08 to 11, and of the benchmarks. They run with `-m slow`, as in CI."""
+"""Which tests take long: those of lessons 08 to 11, and of the benchmarks. They run with `-m slow`."""
 
 import re
 
