@@ -1,10 +1,10 @@
-"""Which tests take long: those of lessons 08 to 11, and of the benchmarks. They run with `-m slow`."""
+"""Which tests take long: those of lessons 08 to 11, of benchmarks and broken edits. They run with `-m slow`."""
 
 import re
 
 import pytest
 
-SLOW = re.compile(r"/test_(08|09|10|11)_|/test_benchmarks|/test_readmes.*\[(08|09|10|11)_")
+SLOW = re.compile(r"/test_(08|09|10|11)_|/test_benchmarks|break_it|/test_readmes.*\[(08|09|10|11)_")
 
 
 @pytest.hookimpl(tryfirst=True)
