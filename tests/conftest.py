@@ -1,4 +1,4 @@
-"""Which tests take long: those of lessons 08 to 11, of benchmarks and broken edits. They run with `-m slow`."""
+"""Which tests take long: those of lessons 08 to 11, benchmarks, broken edits. They run with `-m slow`."""
 
 import re
 
