@@ -85,10 +85,12 @@ async def start_again(redis: RedisServer) -> None:
 async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Path) -> int:
     redis = RedisServer(program, folder)
     show("show", f"started {program.told}, on port {redis.port}")
-    client_flags = ["--kill", kill, *(["--redis-pid", str(redis.pid)] if kill == "redis" else []), *rest]
+    client_flags = ["--kill", kill, *(["--redis-pid", str(redis.pid)] if kill == "redis" else [])]
+    if kill == "both":
+        client_flags += ["--away", "6"]  # nobody works on before a process has been started again
     watching = asyncio.create_task(start_again(redis))
     try:
-        return await play(["--workers", "2", "--redis", redis.url], client_flags)
+        return await play(["--workers", "2", "--redis", redis.url], [*client_flags, *rest])
     finally:
         watching.cancel()
         redis.kill()
