@@ -21,12 +21,13 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from event import Event
+from round_trips import RoundTrips
 
 log = logging.getLogger(__name__)
 ALIVE = "mcp:alive"  # a channel that is always subscribed to, so that there is always a connection
 AGAIN = 0.25  # seconds until the next try to reach Redis
 DIGITS = 16
-HAND_OVER = b"reader: "
+HAND_OVER = "reader: "
 
 
 class Inbox:
@@ -68,6 +69,8 @@ class Inbox:
 
 
 class SSEBroker(Protocol):
+    losses: int  # of its connection, so far
+
     async def publish(self, session_id: str, event: Event) -> None: ...
 
     async def hand_over(self, session_id: str, reader: str) -> None: ...
@@ -79,6 +82,8 @@ class SSEBroker(Protocol):
 
 class InMemorySSEBroker:
     """For one process."""
+
+    losses = 0
 
     def __init__(self) -> None:
         self._inboxes: dict[str, set[Inbox]] = {}
@@ -109,7 +114,8 @@ class RedisSSEBroker:
     """For many: a channel for each session that is read, all of them on one connection of this process."""
 
     def __init__(self, client: Redis) -> None:
-        self.client = client
+        self.client, self.losses = client, 0
+        self._trips = RoundTrips(client)
         self._inboxes: dict[bytes, set[Inbox]] = {}  # by channel
         self._pubsub: PubSub | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -129,10 +135,10 @@ class RedisSSEBroker:
             await asyncio.wait([self._listener], timeout=0.1)
 
     async def publish(self, session_id: str, event: Event) -> None:
-        await self.client.publish(self.channel(session_id), event.id + event.message)
+        await self._trips.ask("PUBLISH", self.channel(session_id), event.id + event.message)
 
     async def hand_over(self, session_id: str, reader: str) -> None:
-        await self.client.publish(self.channel(session_id), HAND_OVER + reader.encode())
+        await self._trips.ask("PUBLISH", self.channel(session_id), HAND_OVER + reader)
 
     @asynccontextmanager
     async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:
@@ -176,6 +182,7 @@ class RedisSSEBroker:
                 log.info("fan-out: the connection to Redis is lost (%s)", type(error).__name__)
             finally:
                 self._pubsub = None
+                self.losses += 1
             await asyncio.sleep(AGAIN)
 
     def _deliver(self, kind: str, channel: bytes, data: bytes) -> None:
@@ -184,7 +191,7 @@ class RedisSSEBroker:
                 inbox.look()  # Redis has confirmed: from here on nothing is missed
             elif kind != "message":
                 continue
-            elif data.startswith(HAND_OVER):
+            elif data.startswith(HAND_OVER.encode()):
                 inbox.hand_over(data[len(HAND_OVER) :].decode())
             else:
                 digits = DIGITS if data[:DIGITS].isdigit() else 0  # none where nothing is recorded

@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError
 
 from event import Event, EvictedError, id_of, place_of, stream_of, unbroken
 from record_script import RECORD, RECORD_STEP
+from round_trips import RoundTrips
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class RedisSSEReplayBuffer:
     def __init__(self, client: Redis, max_events: int = 4096, ttl: float = 1800.0) -> None:
         self.client, self.max_events = client, max_events
         self._ttl = round(ttl * 1000)
+        self._trips = RoundTrips(client)
 
     async def record(
         self, session_id: str, message: str, step: Step | None = None, channel: str = ""
@@ -97,16 +99,16 @@ class RedisSSEReplayBuffer:
         """As the others do; with a channel it is published too, in the same round trip."""
         _, events, notes = keys_of(session_id)
         stream = stream_of(session_id)
-        told = [events, notes, message, self.max_events, self._ttl, stream, channel]
+        told = (events, notes, message, self.max_events, self._ttl, stream, channel)
         script = RECORD
         if step:
-            told += [f"step:{step.job}", step.number]
+            told += (f"step:{step.job}", step.number)
             script = RECORD_STEP
         try:
-            place = await self.client.evalsha(script.sha, 2, *told)
+            place = await self._trips.ask("EVALSHA", script.sha, 2, *told)
         except NoScriptError:  # Redis was started anew, and has done nothing
-            place = await self.client.eval(script.text, 2, *told)
-        return Event(id_of(stream, int(place)), message) if place else None
+            place = await self._trips.ask("EVAL", script.text, 2, *told)
+        return Event(id_of(stream, place), message) if isinstance(place, int) and place else None
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
         _, key, notes = keys_of(session_id)
@@ -125,7 +127,8 @@ class RedisSSEReplayBuffer:
         await self.client.delete(*keys_of(session_id)[1:])
 
     async def steps_done(self, session_id: str, job: str) -> int:
-        return int(await self.client.hget(keys_of(session_id)[2], f"step:{job}") or 0)
+        done = await self._trips.ask("HGET", keys_of(session_id)[2], f"step:{job}")
+        return int(done) if isinstance(done, bytes) else 0
 
 
 def events_of(stream: str, found: object) -> list[Event]:

@@ -5,6 +5,7 @@ use     whatever shows that a session is still needed: a request, an open stream
 reader  the GET that carries the stream now, whichever worker serves it: the last to come
 """
 
+import asyncio
 import secrets
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from typing import Protocol
 from redis.asyncio import Redis
 
 from replay_buffer import connect, keys_of
+from round_trips import RoundTrips
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ OPEN = "mcp:sessions"  # a sorted set of all sessions by the time at which they 
 class RedisSessions:
     def __init__(self, client: Redis, ttl: float) -> None:
         self._client, self._ttl = client, ttl
+        self._trips = RoundTrips(client)
 
     async def open(self, protocol: str, most: int) -> Session | None:
         now = time.time()
@@ -148,24 +151,21 @@ class RedisSessions:
 
     async def use(self, session_id: str) -> Session | None:
         """All keys of a session are renewed together: events that ended before it would be missed."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(keys_of(session_id)[0], ["protocol", "reader"])
-            for key in keys_of(session_id):
-                pipeline.pexpire(key, round(self._ttl * 1000))
-            pipeline.zadd(OPEN, {session_id: time.time() + self._ttl}, xx=True)
-            (protocol, reader), *_ = await pipeline.execute()
-        if protocol is None:
-            return None
-        return Session(session_id, protocol.decode(), reader.decode())
+        ask, ttl = self._trips.ask, round(self._ttl * 1000)
+        renewed = [ask("PEXPIRE", key, ttl) for key in keys_of(session_id)]
+        listed = ask("ZADD", OPEN, "XX", time.time() + self._ttl, session_id)
+        session = ask("HMGET", keys_of(session_id)[0], "protocol", "reader")
+        *_, found = await asyncio.gather(*renewed, listed, session)
+        match found:
+            case [bytes(protocol), bytes(reader)]:
+                return Session(session_id, protocol.decode(), reader.decode())
+            case _:
+                return None
 
     async def read_by(self, session_id: str, reader: str) -> None:
         # Not where the session has ended in the meantime: it would be there again, and half of it.
-        await self._client.eval(
-            "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])",
-            1,
-            keys_of(session_id)[0],
-            reader,
-        )
+        script = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])"
+        await self._trips.ask("EVAL", script, 1, keys_of(session_id)[0], reader)
 
     async def end(self, session_id: str) -> bool:
         await self._client.zrem(OPEN, session_id)

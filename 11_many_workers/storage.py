@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -72,7 +73,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
             client = await stack.enter_async_context(connect(settings.redis, limits.patience))
             broker = await stack.enter_async_context(RedisSSEBroker(client))
             buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle)
-            yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, settings.redis)
+            yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, for_work(settings))
         elif storage == "sqlite":
             buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(settings.file, limits.max_events)))
             sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget)
@@ -83,6 +84,13 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
             buffer = InMemorySSEReplayBuffer(limits.max_events)
             sessions = InMemorySessions(limits.max_idle, buffer.forget)
             yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://")
+
+
+def for_work(settings: Settings) -> str:
+    """The engine takes a connection for each job that begins or ends, and by default has a hundred."""
+    url = urlsplit(settings.redis)
+    more = urlencode({"max_connections": 2 * settings.limits.max_jobs + 10})
+    return urlunsplit(url._replace(query=f"{url.query}&{more}" if url.query else more))
 
 
 def excuse(error: BaseException) -> str:

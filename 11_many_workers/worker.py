@@ -1,7 +1,7 @@
 """The work: a job that outlives the worker which took it.
 
 job    steps in an order; the engine is pydocket: tasks on Redis Streams, which outlive the worker at them
-turn   a second's worth of steps, and one task of the engine: no worker is bound to a job for longer
+turn   some seconds' worth of steps, and one task of the engine: then other jobs have theirs
 step   message and note are one transaction, so each is seen once, whoever did it, and however often
 by     who did a step, and when: `process id.milliseconds`
 """
@@ -25,7 +25,6 @@ from replay_buffer import Step
 from storage import Storage
 
 log = logging.getLogger(__name__)
-TURN = 1.0  # seconds
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
 
@@ -41,9 +40,9 @@ class Server(Protocol):
 class Work:
     """Takes turns from the engine, and gives it the next ones."""
 
-    def __init__(self, docket: Docket, storage: Storage, server: Server, patience: float) -> None:
-        self._docket, self._server, self._buffer = docket, server, storage.buffer
-        self._unfinished, self._patience = storage.unfinished, patience
+    def __init__(self, docket: Docket, storage: Storage, server: Server, limits: Limits) -> None:
+        self._docket, self._server, self._limits = docket, server, limits
+        self._buffer, self._broker, self._unfinished = storage.buffer, storage.broker, storage.unfinished
 
     async def begin(self, session_id: str, request_id: int | str, build: Build) -> None:
         """A request that is sent again, with the same id, begins nothing again."""
@@ -58,7 +57,7 @@ class Work:
 
     async def _next_turn(self, session_id: str, job: str, steps: int, interval: float, done: int) -> None:
         add = self._docket.add(self.take_turn, key=f"{job}:{done}")
-        async with asyncio.timeout(self._patience):  # the engine itself would wait for ever
+        async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
             await add(session_id, job, steps, interval)
 
     async def take_turn(
@@ -69,17 +68,22 @@ class Work:
         interval: float,
         retry: Retry = Retry.forever(AGAIN),  # noqa: B008 (how the engine is told)
     ) -> None:
-        """Go on after the last step that is recorded; what cannot be recorded now is tried again."""
+        """Go on after the last step that is recorded; what cannot be recorded now is tried again.
+
+        The engine that has lost Redis waits until all turns have ended, and takes no more: so they do end.
+        """
         done = await self._buffer.steps_done(session_id, job)
-        until = time.monotonic() + TURN
+        due, losses = time.monotonic(), self._broker.losses
+        until = due + self._limits.turn
         open_still = await self._server.is_open(session_id)  # else nobody will ever ask for the rest
         while open_still and done <= steps:
             if done < steps:
-                await asyncio.sleep(interval)  # the work
+                due += interval
+                await asyncio.sleep(due - time.monotonic())  # the work
             if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
                 return  # another worker has done this step: the job is in its hands
             done += 1
-            if time.monotonic() > until and done <= steps:
+            if done <= steps and (time.monotonic() > until or self._broker.losses > losses):
                 await self._next_turn(session_id, job, steps, interval, done)
                 return
         if self._unfinished:
@@ -102,7 +106,7 @@ def told(number: int, steps: int) -> str:
 async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGenerator[Work]:
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
     async with Docket(name="mcp-work", url=storage.work) as docket:
-        work = Work(docket, storage, server, limits.patience)
+        work = Work(docket, storage, server, limits)
         docket.register(work.take_turn)
         worker = Worker(
             docket,

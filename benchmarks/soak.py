@@ -12,161 +12,22 @@ import contextlib
 import os
 import platform
 import random
-import re
 import signal
 import sys
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections import Counter
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from listener import Listener, Tally
+
 LESSON = Path(__file__).parent.parent / "11_many_workers"
-EVENT = re.compile(rb'id: (\d{16})\ndata: [^\n]*?(?:"number":(\d+)|"answer":)[^\n]*\n\n')
-RETRY = 0.2
-QUIET = 60.0  # seconds after which a session that brings nothing more has lost what it waits for
-
-
-@dataclass
-class Tally:
-    sessions: int
-    steps: int
-    delivered: int = 0
-    lost: int = 0
-    doubled: int = 0
-    moved: int = 0
-    begun_again: int = 0  # calls that had no answer, and were sent again with the same id
-    resumes: list[float] = field(default_factory=list[float])  # seconds from a loss to the next connection
-    gaps: list[float] = field(default_factory=list[float])  # the longest silence of each session, in seconds
-    kills: Counter[str] = field(default_factory=Counter[str])
-    refused: Counter[str] = field(default_factory=Counter[str])
-    workers: dict[int, int] = field(default_factory=dict[int, int])  # connections by worker
-
-
-class Session:
-    """One client: a stream that is read on as many connections as it takes."""
-
-    def __init__(self, port: int, number: int, flags: argparse.Namespace, tally: Tally) -> None:
-        self.port, self.number, self.flags, self.tally = port, number, flags, tally
-        self.headers = "mcp-protocol-version: 2025-11-25\r\naccept: application/json, text/event-stream\r\n"
-        self.cursor = b""
-        self.numbers: list[int] = []
-        self.answered = False
-
-    async def request(self, method: str, body: str = "", more: str = "") -> tuple[bytes, bytes]:
-        """A connection for one request; the head and the body of its answer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        try:
-            writer.write(self.head(method, body, more).encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
-            return head, await reader.readexactly(int(length[1]) if length else 0)
-        finally:
-            writer.close()
-
-    def head(self, method: str, body: str = "", more: str = "") -> str:
-        kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        return f"{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n{self.headers}{more}{kind}\r\n{body}"
-
-    async def ask(self, body: str, *, often: bool) -> bytes:
-        """Post until it is answered with 200."""
-        while True:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                head, told = await self.request("POST", body)
-                if b" 200 " in head[:20]:
-                    return head
-                self.tally.refused[f"POST {head[9:12].decode()} {told[:90].decode()}"] += 1
-            self.tally.begun_again += often
-            await asyncio.sleep(RETRY)
-
-    async def run(self) -> None:
-        began = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}'
-        head = await self.ask(began, often=False)
-        found = re.search(rb"mcp-session-id: (\w+)", head)
-        if not found:
-            raise RuntimeError("no session")
-        self.headers += f"mcp-session-id: {found[1].decode()}\r\n"
-        steps, interval = self.tally.steps, 1 / self.flags.rate
-        params = f'{{"name":"build_project","arguments":{{"steps":{steps},"interval":{interval}}}}}'
-        call = f'{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}'
-        listening = asyncio.create_task(self.listen())
-        try:
-            await asyncio.sleep(random.random() / self.flags.rate)  # noqa: S311 (not all at once)
-            await self.ask(call, often=True)
-            await listening
-        finally:
-            listening.cancel()
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await self.request("DELETE")
-
-    async def listen(self) -> None:
-        last, longest, lost_at = time.monotonic(), 0.0, None
-        while not self.answered:
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                with contextlib.closing(writer):
-                    more = f"last-event-id: {self.cursor.decode()}\r\n" if self.cursor else ""
-                    writer.write(self.head("GET", more=more).encode())
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    if b" 200 " not in head[:20]:
-                        told = await reader.read(300)
-                        self.tally.refused[f"GET {head[9:12].decode()} {told[:90].decode()}"] += 1
-                        if head[9:10] == b"4":
-                            return
-                    elif worker := re.search(rb"x-worker: (\d+)", head):
-                        pid = int(worker[1])
-                        self.tally.workers[pid] = self.tally.workers.get(pid, 0) + 1
-                        if lost_at is not None:
-                            self.tally.resumes.append(time.monotonic() - lost_at)
-                        last, longest = await self.read(reader, last, longest)
-            except TimeoutError:
-                return
-            except (OSError, asyncio.IncompleteReadError):
-                pass
-            if lost_at is None or time.monotonic() - lost_at > RETRY:
-                lost_at = time.monotonic()
-            if not self.answered:
-                await asyncio.sleep(RETRY)
-        self.tally.gaps.append(longest)
-
-    async def read(self, reader: asyncio.StreamReader, last: float, longest: float) -> tuple[float, float]:
-        kept = b""
-        while not self.answered:
-            async with asyncio.timeout(QUIET):
-                some = await reader.read(65536)
-            if not some:
-                break
-            kept += some
-            end = 0
-            for event in EVENT.finditer(kept):
-                end = event.end()
-                self.cursor = event[1]
-                if event[2]:
-                    self.numbers.append(int(event[2]))
-                    now = time.monotonic()
-                    last, longest = now, max(longest, now - last)
-                else:
-                    self.answered = True
-            if primed := re.search(rb"id: (\d{16})\ndata:\n\n", kept):
-                self.cursor = self.cursor or primed[1]
-            kept = kept[end:]
-        return last, longest
-
-    def count(self) -> None:
-        tally, seen = self.tally, Counter(self.numbers)
-        tally.delivered += len(self.numbers)
-        tally.lost += tally.steps - len(seen) + (not self.answered)
-        tally.doubled += sum(seen.values()) - len(seen)
-        tally.moved += self.numbers != sorted(self.numbers)
-
-
 async def serve(url: str, workers: int) -> tuple[Process, int]:
     flags = ("server.py", "--port", "0", "--workers", str(workers), "--redis", url)
-    more = ("--max-sessions", "100000", "--max-jobs", "2000", "--max-events", "100000", "--patience", "5")
+    more = ("--max-sessions", "100000", "--max-jobs", "2000", "--turn", "300", "--max-events", "100000", "--patience", "5")
     server = await asyncio.create_subprocess_exec(
         sys.executable, *flags, *more, cwd=LESSON, stdin=DEVNULL, stdout=PIPE
     )
@@ -184,6 +45,12 @@ def children(pid: int) -> list[int]:
         for child in listed
         if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
+
+
+def worked(pid: int) -> float:
+    """Seconds of a core: its own and those of its children that have ended. Linux tells."""
+    told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, told[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 async def kill_at_random(server: Process, redis: Any, flags: argparse.Namespace, tally: Tally) -> None:
@@ -224,15 +91,20 @@ async def main(flags: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         async with all_of_it(flags.workers, folder) as (server, port, redis):
             began = time.monotonic()
-            sessions = [Session(port, number, flags, tally) for number in range(flags.sessions)]
+            listeners = [Listener(port, flags.rate, tally) for _ in range(flags.sessions)]
             killing = asyncio.create_task(kill_at_random(server, redis, flags, tally))
             async with asyncio.TaskGroup() as tasks:
-                for session in sessions:
-                    tasks.create_task(session.run())
+                for listener in listeners:
+                    tasks.create_task(listener.run())
             took = time.monotonic() - began
             killing.cancel()
-    for session in sessions:
-        session.count()
+            tally.work = {
+                "client": worked(os.getpid()),
+                "workers": worked(server.pid) + sum(map(worked, children(server.pid))),
+                "Redis": worked(redis.pid),
+            }
+    for listener in listeners:
+        listener.count()
     report(flags, tally, took)
     return int(bool(tally.lost or tally.doubled or tally.moved))
 
@@ -255,6 +127,7 @@ def report(flags: argparse.Namespace, tally: Tally, took: float) -> None:
         else "-",
         "longest silence of a session": f"{gaps[-1]:.1f} s" if gaps else "-",
         "calls sent again": f"{tally.begun_again:,}",
+        "work": ", ".join(f"{who} {seconds:.0f} s" for who, seconds in tally.work.items()) + " of a core",
         "took": f"{took:.0f} s, where {flags.seconds:g} s are due without a kill",
     }
     for what, value in rows.items():
