@@ -12,12 +12,13 @@ A broker may lose things, and then says so: `look`. What nobody can lose is in t
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from event import Event
@@ -57,11 +58,12 @@ class Inbox:
 
     async def take(self, within: float) -> list[Event] | None:
         """What has come since the last time, which may be nothing; None: look."""
-        try:
-            async with asyncio.timeout(within):
+        if not self._news.is_set():
+            silence = asyncio.get_running_loop().call_later(within, self.look)  # so much is suspicious
+            try:
                 await self._news.wait()
-        except TimeoutError:
-            return None  # so much silence is suspicious
+            finally:
+                silence.cancel()
         self._news.clear()
         events, self._events = self._events, []
         look, self._look = self._look, False
@@ -117,7 +119,7 @@ class RedisSSEBroker:
         self.client, self.losses = client, 0
         self._trips = RoundTrips(client)
         self._inboxes: dict[bytes, set[Inbox]] = {}  # by channel
-        self._pubsub: PubSub | None = None
+        self._connection: AbstractConnection | None = None
         self._listener: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
 
@@ -157,39 +159,41 @@ class RedisSSEBroker:
     async def _tell(self, channel: bytes) -> None:
         """Bring what Redis knows of a channel into line with who reads it here."""
         async with self._telling:
-            if self._pubsub is None:
+            if self._connection is None:
                 return  # the listener subscribes to all when it has a connection
             try:
-                if channel in self._inboxes:
-                    await self._pubsub.subscribe(channel)
-                else:
-                    await self._pubsub.unsubscribe(channel)
+                what = "SUBSCRIBE" if channel in self._inboxes else "UNSUBSCRIBE"
+                await self._connection.send_command(what, channel)
             except RedisError as error:
                 log.info("fan-out: %s", error)  # the listener finds out too, and begins anew
 
     async def _listen(self) -> None:
         """Listen, on as many connections as it takes; after each new one, all readers look."""
+        pool = self.client.connection_pool
         while True:
             try:
-                async with self.client.pubsub() as pubsub:
-                    await pubsub.subscribe(ALIVE, *self._inboxes)
-                    self._pubsub = pubsub
-                    for channel in self._inboxes.keys() - pubsub.channels.keys():  # come in the meantime
-                        await self._tell(channel)
-                    async for message in pubsub.listen():
-                        self._deliver(message["type"], message["channel"], message["data"])
+                connection = await pool.get_connection()
+                try:
+                    async with self._telling:  # who comes later tells by itself
+                        await connection.send_command("SUBSCRIBE", ALIVE, *self._inboxes)
+                        self._connection = connection
+                    while True:
+                        told = await connection.read_response(timeout=math.inf)
+                        self._deliver(*cast("tuple[bytes, bytes, bytes]", told))
+                finally:
+                    self._connection = None
+                    self.losses += 1
+                    await connection.disconnect(nowait=True)
+                    await pool.release(connection)
             except RedisError as error:
                 log.info("fan-out: the connection to Redis is lost (%s)", type(error).__name__)
-            finally:
-                self._pubsub = None
-                self.losses += 1
             await asyncio.sleep(AGAIN)
 
-    def _deliver(self, kind: str, channel: bytes, data: bytes) -> None:
+    def _deliver(self, kind: bytes, channel: bytes, data: bytes) -> None:
         for inbox in self._inboxes.get(channel, ()):
-            if kind == "subscribe":
+            if kind == b"subscribe":
                 inbox.look()  # Redis has confirmed: from here on nothing is missed
-            elif kind != "message":
+            elif kind != b"message":
                 continue
             elif data.startswith(HAND_OVER.encode()):
                 inbox.hand_over(data[len(HAND_OVER) :].decode())

@@ -28,18 +28,17 @@ class EventStream(Response):
             watcher.add_done_callback(lambda _: writer.cancel())
 
     async def _write(self, send: Send) -> None:
-        async def put(body: bytes, more: bool) -> None:
-            # `send` waits while the socket is full: a reader who stops reading holds no more than a write
-            # or two, and not for ever (law 8).
-            async with asyncio.timeout(self._max_stall):
-                await send({"type": "http.response.body", "body": body, "more_body": more})
-
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        now = asyncio.get_running_loop().time
         try:
-            async with aclosing(self._events):
+            async with asyncio.timeout(None) as stall, aclosing(self._events):
                 async for event in self._events:
-                    await put(event, more=True)
-            await put(b"", more=False)
+                    # `send` waits while the socket is full: a reader who stops reading holds no more than a
+                    # write or two, and not for ever (law 8).
+                    stall.reschedule(now() + self._max_stall)
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                    stall.reschedule(None)
+            await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             log.info("a reader has not read for %g s: let go", self._max_stall)
 

@@ -19,7 +19,7 @@ Answer = bytes | int | list[bytes | None] | None
 
 
 class RoundTrips:
-    """One connection of the client's pool, kept. Nothing is asked twice: what was not answered may be done."""
+    """One connection of the client, kept. Nothing is asked twice: what was not answered may be done."""
 
     def __init__(self, client: Redis) -> None:
         self._pool = client.connection_pool

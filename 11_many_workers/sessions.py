@@ -127,6 +127,9 @@ class SQLiteSessions:
 OPEN = "mcp:sessions"  # a sorted set of all sessions by the time at which they are over, to count them
 
 
+READ_BY = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])"
+
+
 class RedisSessions:
     def __init__(self, client: Redis, ttl: float) -> None:
         self._client, self._ttl = client, ttl
@@ -164,8 +167,7 @@ class RedisSessions:
 
     async def read_by(self, session_id: str, reader: str) -> None:
         # Not where the session has ended in the meantime: it would be there again, and half of it.
-        script = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])"
-        await self._trips.ask("EVAL", script, 1, keys_of(session_id)[0], reader)
+        await self._trips.ask("EVAL", READ_BY, 1, keys_of(session_id)[0], reader)
 
     async def end(self, session_id: str) -> bool:
         await self._client.zrem(OPEN, session_id)

@@ -26,6 +26,7 @@ from storage import Storage
 
 log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
+COMPACT = json.JSONEncoder(separators=(",", ":"))
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
 
 
@@ -99,7 +100,7 @@ def told(number: int, steps: int) -> str:
         data = {"number": number, "of": steps, "step": NAMES[(number - 1) % len(NAMES)], "by": by}
     params = {"level": "info", "logger": "build_project", "data": data}
     message = {"jsonrpc": "2.0", "method": "notifications/message", "params": params}
-    return json.dumps(message, separators=(",", ":"))
+    return COMPACT.encode(message)
 
 
 @asynccontextmanager

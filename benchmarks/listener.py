@@ -1,4 +1,4 @@
-"""A client of lesson 11, as cheap as Python can make it: a session, a build, and a stream that resumes by itself."""
+"""A client of lesson 11, as cheap as can be: a session, a build, and a stream that resumes by itself."""
 
 import asyncio
 import contextlib

@@ -25,11 +25,13 @@ from typing import Any
 from listener import Listener, Tally
 
 LESSON = Path(__file__).parent.parent / "11_many_workers"
+
+
 async def serve(url: str, workers: int) -> tuple[Process, int]:
-    flags = ("server.py", "--port", "0", "--workers", str(workers), "--redis", url)
-    more = ("--max-sessions", "100000", "--max-jobs", "2000", "--turn", "300", "--max-events", "100000", "--patience", "5")
+    flags = ["server.py", "--port", "0", "--workers", str(workers), "--redis", url, "--patience", "5"]
+    flags += ["--max-sessions", "100000", "--max-jobs", "2000", "--max-events", "100000", "--turn", "300"]
     server = await asyncio.create_subprocess_exec(
-        sys.executable, *flags, *more, cwd=LESSON, stdin=DEVNULL, stdout=PIPE
+        sys.executable, *flags, cwd=LESSON, stdin=DEVNULL, stdout=PIPE
     )
     if not server.stdout:
         raise RuntimeError("no output")
