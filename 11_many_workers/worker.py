@@ -21,6 +21,7 @@ from docket import Docket, Retry, Worker
 from build import Build
 from event import Event
 from limits import Limits
+from queue_limit import refuse_if_full
 from replay_buffer import Step
 from storage import Storage
 
@@ -41,13 +42,14 @@ class Server(Protocol):
 class Work:
     """Takes turns from the engine, and gives it the next ones."""
 
-    def __init__(self, docket: Docket, storage: Storage, server: Server, patience: float) -> None:
-        self._docket, self._server, self._buffer = docket, server, storage.buffer
-        self._unfinished, self._patience = storage.unfinished, patience
+    def __init__(self, docket: Docket, storage: Storage, server: Server, limits: Limits) -> None:
+        self._docket, self._server, self._limits = docket, server, limits
+        self._buffer, self._unfinished = storage.buffer, storage.unfinished
 
     async def begin(self, session_id: str, request_id: int | str, build: Build) -> None:
         """A request that is sent again, with the same id, begins nothing again."""
         job = f"{session_id}:{request_id}"
+        await refuse_if_full(self._docket, f"{job}:0", self._limits)
         if self._unfinished:
             self._unfinished.begin(job, session_id, build)
         await self._next_turn(session_id, job, build.steps, build.interval, 0)
@@ -58,7 +60,7 @@ class Work:
 
     async def _next_turn(self, session_id: str, job: str, steps: int, interval: float, done: int) -> None:
         add = self._docket.add(self.take_turn, key=f"{job}:{done}")
-        async with asyncio.timeout(self._patience):  # the engine itself would wait for ever
+        async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
             await add(session_id, job, steps, interval)
 
     async def take_turn(
@@ -102,7 +104,7 @@ def told(number: int, steps: int) -> str:
 async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGenerator[Work]:
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
     async with Docket(name="mcp-work", url=storage.work) as docket:
-        work = Work(docket, storage, server, limits.patience)
+        work = Work(docket, storage, server, limits)
         docket.register(work.take_turn)
         worker = Worker(
             docket,
