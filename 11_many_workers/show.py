@@ -87,7 +87,8 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
     show("show", f"started {program.told}, on port {redis.port}")
     client_flags = ["--kill", kill, *(["--redis-pid", str(redis.pid)] if kill == "redis" else [])]
     if kill == "both":
-        client_flags += ["--away", "6"]  # nobody works on before a process has been started again
+        # Nobody works on before a process has been started again; and something is left to come live.
+        client_flags += ["--away", "6", "--steps", "24"]
     watching = asyncio.create_task(start_again(redis))
     try:
         return await play(["--workers", "2", "--redis", redis.url], [*client_flags, *rest])
