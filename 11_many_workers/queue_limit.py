@@ -12,7 +12,7 @@ from limits import Limits
 
 
 async def refuse_if_full(docket: Docket, first_turn: str, limits: Limits) -> None:
-    """A job that has begun is let through, however full it is: its call was only sent again.
+    """A job whose first turn the engine remembers is let through: its call was only sent again.
 
     Each job is one task of the engine's, two for the moment between two turns. Calls that come in the same
     moment are counted in the same moment: there may be a few more than said.

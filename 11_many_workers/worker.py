@@ -27,6 +27,7 @@ from storage import Storage
 
 log = logging.getLogger(__name__)
 TURN = 1.0  # seconds
+REMEMBERED = timedelta(minutes=1)  # a turn that is over, by the engine: 0.8 kB for each, not for 15 minutes
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
 
@@ -103,7 +104,7 @@ def told(number: int, steps: int) -> str:
 @asynccontextmanager
 async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGenerator[Work]:
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
-    async with Docket(name="mcp-work", url=storage.work) as docket:
+    async with Docket(name="mcp-work", url=storage.work, execution_ttl=REMEMBERED) as docket:
         work = Work(docket, storage, server, limits)
         docket.register(work.take_turn)
         worker = Worker(
