@@ -27,9 +27,9 @@ from storage import Storage
 
 log = logging.getLogger(__name__)
 TURN = 1.0  # seconds
-REMEMBERED = timedelta(minutes=1)  # a turn that is over, by the engine: 0.8 kB for each, not for 15 minutes
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
+REMEMBERED = timedelta(minutes=1)  # a turn that is over, by the engine: 0.8 kB for each, not for 15 minutes
 
 
 class Server(Protocol):
