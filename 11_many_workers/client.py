@@ -188,11 +188,8 @@ async def main(flags: argparse.Namespace) -> int:
     if wrong:
         say("failed", wrong)
         return 1
-    missed = f"{len(proof.missed)} of them sent while nobody was connected"
-    say(
-        "proven",
-        f"{proof.steps} of {proof.steps} steps came, each once and in order, and the answer; {missed}",
-    )
+    whole = f"{proof.steps} of {proof.steps} steps came, once and in order, and the answer"
+    say("proven", f"{whole}; {len(proof.missed)} of them sent to nobody")
     return 0
 
 

@@ -4,6 +4,10 @@ event   a message with its id; the message is JSON text
 place   the number of an event in its session: 1, 2, 3, ..., without a hole
 id      sixteen digits, eight that name the session's stream and eight of the place: `4920175300000007`
 cursor  the id after which a reader goes on; place 0 stands before the first event
+
+Any worker computes the stream's name from the session's id. So another session's id is refused as one that
+was never issued, and the two look alike. Of 10,000 sessions two may share a name (one pair in 10^8 does):
+then a foreign id is a place in one's own stream, and what is replayed is one's own, never theirs.
 """
 
 import re

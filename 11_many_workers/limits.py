@@ -11,6 +11,7 @@ class Limits:
     max_events: Annotated[int, "events kept for each session, roughly"] = 4096
     max_sessions: Annotated[int, "sessions at the same time, of all workers"] = 10_000
     max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
+    max_queue: Annotated[int, "jobs that are not over, of all workers; a call beyond is refused"] = 10_000
     max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
     max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
     max_jobs: Annotated[int, "jobs at work in one worker; more wait for their turn"] = 100

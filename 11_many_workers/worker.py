@@ -21,6 +21,7 @@ from docket import Docket, Retry, Worker
 from build import Build
 from event import Event
 from limits import Limits
+from queue_limit import refuse_if_full
 from replay_buffer import Step
 from storage import Storage
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 COMPACT = json.JSONEncoder(separators=(",", ":"))
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
+REMEMBERED = timedelta(minutes=1)  # a turn that is over, by the engine: 0.8 kB for each, not for 15 minutes
 
 
 class Server(Protocol):
@@ -48,6 +50,7 @@ class Work:
     async def begin(self, session_id: str, request_id: int | str, build: Build) -> None:
         """A request that is sent again, with the same id, begins nothing again."""
         job = f"{session_id}:{request_id}"
+        await refuse_if_full(self._docket, f"{job}:0", self._limits)
         if self._unfinished:
             self._unfinished.begin(job, session_id, build)
         await self._next_turn(session_id, job, build.steps, build.interval, 0)
@@ -106,7 +109,7 @@ def told(number: int, steps: int) -> str:
 @asynccontextmanager
 async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGenerator[Work]:
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
-    async with Docket(name="mcp-work", url=storage.work) as docket:
+    async with Docket(name="mcp-work", url=storage.work, execution_ttl=REMEMBERED) as docket:
         work = Work(docket, storage, server, limits)
         docket.register(work.take_turn)
         worker = Worker(

@@ -1,4 +1,7 @@
-"""The workers: processes that accept from one socket. A new one takes the place of one that has died."""
+"""The workers: processes that accept from one socket. A new one takes the place of one that has died.
+
+At once: uvicorn's own supervisor waits up to five seconds for a worker that was killed while it started.
+"""
 
 import contextlib
 import multiprocessing

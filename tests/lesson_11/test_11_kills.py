@@ -50,9 +50,21 @@ def start_again(redis: RedisServer) -> None:
     redis.again()
 
 
-def test_sqlite_survives_its_only_process(tmp_path: Path) -> None:
-    with serving(LESSON, "--storage", "sqlite", "--file", str(tmp_path / "s.db"), *QUICK) as server:
-        client(server, "web", "--away", "5")  # one process has to be started again in that time
+def test_sqlite_survives_its_only_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The show on a machine that has no Redis, and no uv to get one: it says what it leaves out."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("UV", raising=False)
+    code, output = run(LESSON, "show.py", "--kill", "redis", "--interval", "0.2")
+    assert code == 0, output
+    said = output.splitlines()
+    assert (
+        said[0] == "show    no Redis here, and none to be had: SQLite, and one worker that is started again."
+    )
+    assert said[1].startswith(
+        "show    left out: another worker that takes over at once, and a Redis that dies"
+    )
+    assert "client  killed    worker" in output
+    assert "client  proven    24 of 24 steps came" in output
 
 
 def test_memory_does_not_and_the_client_says_so() -> None:

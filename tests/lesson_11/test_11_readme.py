@@ -57,6 +57,14 @@ def test_the_frames_are_those_of_a_run(tmp_path: Path) -> None:
         position = found + len(shown)
 
 
+def test_the_picture_is_of_a_run_that_was_proven() -> None:
+    picture = (LESSON / "run.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    words = ["killed", "killed", "lost", "Last-Event-ID", "replayed", "live", "answer", "proven"]
+    shown = iter(re.findall("|".join(set(words)), picture.partition("begun")[2]))
+    assert all(word in shown for word in words), "in this order"
+    assert "sent to nobody" in picture, "the last line is whole"
+
+
 def same_each_time(frames: str) -> str:
     frames = re.sub(r"\b[0-9a-f]{32}\b", "SESSION", frames)
     frames = re.sub(r"\b\d{8}(\d{8})\b", r"STREAM\1", frames)

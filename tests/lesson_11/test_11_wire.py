@@ -1,9 +1,11 @@
 """The server on the wire, on each storage: the laws that processes can break, limits, and bad input."""
 
 import random
+import re
 import signal
 import sys
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,37 @@ def test_what_was_evicted_is_refused_and_sessions_are_counted_and_end(tmp_path: 
         while idle.delete() != 404:  # it is deleted, or over: then another one may come
             pass
         Client(server.port)
+
+
+@pytest.mark.parametrize("storage", ["memory", "sqlite", "redis"])
+def test_the_queue_has_an_end(storage: str, tmp_path: Path) -> None:
+    """Law 8: a call beyond it is refused and begins nothing; one that is only sent again is not."""
+    with ExitStack() as running:
+        where = ("--storage", storage, "--file", str(tmp_path / "s.db"))
+        if storage == "redis":
+            redis = running.enter_context(real_redis(tmp_path))
+            where = ("--redis", redis.url, "--workers", "2")
+        small = ("--max-queue", "2", "--max-jobs", "1")
+        server = running.enter_context(serving(LESSON, *where, *QUICK, *small))
+        client, other = Client(server.port), Client(server.port)
+        (stream, _), (others, _) = opened(client), opened(other)
+        running.enter_context(stream)
+        running.enter_context(others)
+        client.build(2, 0.4)
+        client.build(2, 0.4, request_id=8)
+        for _ in range(2):
+            with other.begin(2, 0) as refused:
+                assert refused.status == 429, refused.read_all()
+                said = refused.json()["error"]["message"]
+                assert re.fullmatch(r"There are [2-4] jobs in the queue: try later, with the same id\.", said)
+            client.build(2, 0.4, request_id=8)
+        assert len(stream.read_messages(6)) == 6
+        while True:  # a job leaves the queue a moment after its answer
+            with other.begin(2, 0) as begun:
+                if begun.status == 200:
+                    break
+                assert begun.status == 429
+        whole(others.read_messages(3), 2)
 
 
 @pytest.mark.parametrize(
