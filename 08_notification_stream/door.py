@@ -51,8 +51,9 @@ class Door:
                 log.info("%s: resumed after %s", shown(request), cursor)
             elif request.method == "GET":
                 # The SDK gives a standing stream no id before its first message: one that is cut before is
-                # lost. So it is followed like a resumed one, from the place where the last reader was.
-                cursor = f"{events.standing.name}-{events.standing.sent}"
+                # lost. So it is followed like a resumed one, from the place where the last reader was, or
+                # from where it is still kept.
+                cursor = f"{events.standing.name}-{max(events.standing.sent, events.standing.evicted)}"
                 scope = {**scope, "headers": [*scope["headers"], (b"last-event-id", cursor.encode())]}
             if cursor and request.headers.get("mcp-protocol-version", PROTOCOLS[0]) >= "2025-11-25":
                 # Resumed or new, a stream that is cut before anything has come is resumed from here.
