@@ -59,6 +59,7 @@ class Door:
                 # Resumed or new, a stream that is cut before anything has come is resumed from here.
                 priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
         except Refusal as refusal:
+            log.info("%s: refused with %d", shown(request), refusal.response.status_code)
             await refusal.response(scope, receive, send)
             return
         current.set(events)
