@@ -59,7 +59,8 @@ class Door:
                 # Resumed or new, a stream that is cut before anything has come is resumed from here.
                 priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
         except Refusal as refusal:
-            log.info("%s: refused with %d", shown(request), refusal.response.status_code)
+            if "mcp-session-id" in request.headers:
+                log.info("%s: refused with %d", shown(request), refusal.response.status_code)
             await refusal.response(scope, receive, send)
             return
         current.set(events)
@@ -133,4 +134,5 @@ def check(events: SessionEvents, last_event_id: str) -> None:
 
 def shown(request: Request) -> str:
     """Never the whole: who knows it is in."""
-    return f"session {request.headers.get('mcp-session-id', 'yet to come')[:8]}"
+    session_id = request.headers.get("mcp-session-id")
+    return f"session {session_id:.8}" if session_id else "no session yet"
