@@ -164,7 +164,11 @@ def parse_flags() -> argparse.Namespace:
     if flags.cuts and flags.count * flags.cuts // (flags.cuts + 1) + flags.callers > flags.count:
         parser.error("--count is too small for so many --cuts and --callers")
     url: str = flags.url
-    if not re.match("http://[^/]", url):
+    try:
+        is_one = re.match("http://[^/]", url) and urlsplit(url).port != 0
+    except ValueError:  # its port is none
+        is_one = False
+    if not is_one:
         parser.error(f"{flags.url} is not a URL such as http://127.0.0.1:3000/mcp")
     return flags
 

@@ -51,13 +51,16 @@ class Door:
                 log.info("%s: resumed after %s", shown(request), cursor)
             elif request.method == "GET":
                 # The SDK gives a standing stream no id before its first message: one that is cut before is
-                # lost. So it is followed like a resumed one, from the place where the last reader was.
-                cursor = f"{events.standing.name}-{events.standing.sent}"
+                # lost. So it is followed like a resumed one, from the place where the last reader was, or
+                # from where it is still kept.
+                cursor = f"{events.standing.name}-{max(events.standing.sent, events.standing.evicted)}"
                 scope = {**scope, "headers": [*scope["headers"], (b"last-event-id", cursor.encode())]}
             if cursor and request.headers.get("mcp-protocol-version", PROTOCOLS[0]) >= "2025-11-25":
                 # Resumed or new, a stream that is cut before anything has come is resumed from here.
                 priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
         except Refusal as refusal:
+            if "mcp-session-id" in request.headers:
+                log.info("%s: refused with %d", shown(request), refusal.response.status_code)
             await refusal.response(scope, receive, send)
             return
         current.set(events)
@@ -131,4 +134,5 @@ def check(events: SessionEvents, last_event_id: str) -> None:
 
 def shown(request: Request) -> str:
     """Never the whole: who knows it is in."""
-    return f"session {request.headers.get('mcp-session-id', 'yet to come')[:8]}"
+    session_id = request.headers.get("mcp-session-id")
+    return f"session {session_id:.8}" if session_id else "no session yet"

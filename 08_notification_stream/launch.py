@@ -78,7 +78,7 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
         listener = socket.create_server((settings.host, number), family=family)
     except OSError as error:
         why = f"Cannot listen on {settings.host}, port {number} ({error.strerror or error})"
-        sys.exit(f"{why}: choose another with --port.")
+        sys.exit(f"{why}: choose another with --port or --host.")
     # An event is small, and waits for no other.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     name = f"[{settings.host}]" if ":" in settings.host else settings.host

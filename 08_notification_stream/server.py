@@ -23,6 +23,7 @@ from event_store import SessionEventStore
 from launch import Settings, before_exit, launch, show_log
 from notifications import Notifications
 from slow_reader import SlowReader
+from under_way import UnderWay
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -41,7 +42,8 @@ def create_app(settings: Settings) -> Starlette:
             allowed_hosts=settings.hosts, allowed_origins=settings.origins
         ),
     )
-    door = Door(manager.handle_request, settings.max_events, settings.retry)
+    under_way = UnderWay(manager.handle_request)
+    door = Door(under_way, settings.max_events, settings.retry)
     endpoint = SlowReader(door, settings.max_stall)
     browsers = Middleware(
         CORSMiddleware,
@@ -64,6 +66,7 @@ def create_app(settings: Settings) -> Starlette:
 
         def stop() -> None:
             door.close()
+            under_way.end_all()
             stopping.set()
 
         async with asyncio.TaskGroup() as group:

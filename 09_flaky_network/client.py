@@ -13,6 +13,7 @@ import random
 import sys
 import uuid
 from collections.abc import AsyncGenerator
+from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -162,11 +163,18 @@ def verdict(proof: Proof) -> str:
             return f"a fresh start, and a whole build: {rest}"
 
 
+def url(text: str) -> str:
+    if urlsplit(text).port == 0:  # which is a ValueError for what is no port
+        raise ValueError(text)
+    return text
+
+
 def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Follows a long build over a network that stays away.")
     add = parser.add_argument
     add(
         "--url",
+        type=url,
         default="http://127.0.0.1:9000/mcp",
         help="of network.py, or of the server (default: %(default)s)",
     )

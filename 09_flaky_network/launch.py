@@ -40,7 +40,7 @@ def launch(create_app: Callable[[Limits, str], ASGIApp]) -> None:
         # asyncio does so for its own sockets: without it an event may wait 40 ms for the last one's receipt.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, OverflowError) as error:
-        sys.exit(f"Cannot listen on {host}, port {port} ({error}): choose another with --port.")
+        sys.exit(f"Cannot listen on {host}, port {port} ({error}): choose another with --port or --host.")
     name = f"[{host}]" if ":" in host else host
     print(f"listening on http://{name}:{listener.getsockname()[1]}/mcp", flush=True)
     config = uvicorn.Config(create_app(Limits(**flags), host), log_level="warning")

@@ -74,6 +74,12 @@ def parse_script(text: str) -> Script:
     return script
 
 
+def port(text: str) -> int:
+    if not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port")
+    return int(text)
+
+
 def positive(text: str) -> int:
     if int(text) <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -83,9 +89,9 @@ def positive(text: str) -> int:
 def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A network between client and server, which one can cut.")
     add = parser.add_argument
-    add("--listen", type=int, default=9000, help="port for the client, 0 takes a free one (default: 9000)")
-    add("--to", type=int, default=8000, help="port of the server on this machine (default: 8000)")
-    add("--page", type=int, default=9001, help="port of the page, 0 takes a free one (default: 9001)")
+    add("--listen", type=port, default=9000, help="port for the client, 0 takes a free one (default: 9000)")
+    add("--to", type=port, default=8000, help="port of the server on this machine (default: 8000)")
+    add("--page", type=port, default=9001, help="port of the page, 0 takes a free one (default: 9001)")
     add("--script", type=parse_script, default=[], help="such as '2 cut, 5 restore'; also slow, stall, half")
     add("--speed", type=positive, default=200, help="bytes a second when it is slow (default: 200)")
     return parser.parse_args()
@@ -95,7 +101,7 @@ def bound(port: int, flag: str) -> socket.socket:
     try:
         listener = socket.create_server(("127.0.0.1", port))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # nothing waits that need not
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         sys.exit(f"Cannot listen on 127.0.0.1, port {port} ({error}): choose another with {flag}.")
     return listener
 

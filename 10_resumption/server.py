@@ -21,6 +21,7 @@ from launch import Settings, launch, show_log
 from sessions import Sessions
 from simulated_drop import SimulatedDrop
 from slow_reader import SlowReader
+from under_way import UnderWay
 
 log = logging.getLogger("server")
 STATIONS = 6  # that a forecast asks, one after the other
@@ -99,7 +100,8 @@ def create_app(settings: Settings) -> ASGIApp:
         session_idle_timeout=None,  # `sessions.py` does better
         max_sessions=settings.max_sessions,
     )
-    return SlowReader(Door(SimulatedDrop(app), store, Sessions(settings.max_idle)), settings.max_stall)
+    door = Door(UnderWay(SimulatedDrop(app)), store, Sessions(settings.max_idle))
+    return SlowReader(door, settings.max_stall)
 
 
 mcp_app = create_app(Settings())

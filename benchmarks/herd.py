@@ -1,4 +1,4 @@
-"""Many listeners on lesson 09's server: what they weigh, and what it is when all are cut and all come back.
+"""Many listeners on lesson 09's server: what it is when all are cut and all come back.
 
 herd   listeners that are cut at once, are away until their builds have ended, and all come back
 whole  all that a listener has missed has come, the result the last
@@ -8,7 +8,6 @@ wait   from a listener's own GET until it is whole
 import asyncio
 import contextlib
 import json
-import os
 import random
 import re
 import socket
@@ -49,11 +48,11 @@ class Herd:
 
 
 @contextlib.contextmanager
-def serving(*flags: str) -> Generator[tuple[int, int]]:
-    """Lesson 09's server: its process and its port."""
+def serving(lesson: Path, *flags: str) -> Generator[tuple[int, int]]:
+    """A lesson's server: its process and its port."""
     with subprocess.Popen(  # noqa: S603 (our own server)
         [sys.executable, "server.py", "--port", "0", "--max-sessions", "5000", *flags],
-        cwd=LESSON,
+        cwd=lesson,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -71,13 +70,6 @@ def serving(*flags: str) -> Generator[tuple[int, int]]:
                 drain.join()
 
 
-def memory(process: int) -> int:
-    """Bytes that a process has in memory (Linux tells)."""
-    return int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
-        "SC_PAGE_SIZE"
-    )
-
-
 class Listener:
     """A session, and the stream that its client reads now."""
 
@@ -92,9 +84,8 @@ class Listener:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.session.port)
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
 
-    async def build(self, steps: int, seconds: float) -> None:
-        arguments: JsonValue = {"steps": steps, "seconds": seconds}
-        params: JsonValue = {"name": "build_project", "arguments": arguments, "_meta": {"progressToken": 1}}
+    async def call(self, tool: str, arguments: JsonValue) -> None:
+        params: JsonValue = {"name": tool, "arguments": arguments, "_meta": {"progressToken": 1}}
         await self.send("POST", {}, request("tools/call", params))
 
     async def read_until(self, marker: bytes) -> None:
@@ -128,7 +119,7 @@ async def stampede(port: int, listeners: int, jitter: float) -> Herd:
     herd = [Listener(port) for _ in range(listeners)]
     building = 0.5 + listeners / 150  # seconds: all have begun before the first has ended
     for listener in herd:
-        await listener.build(STEPS, building)
+        await listener.call("build_project", {"steps": STEPS, "seconds": building})
     await asyncio.gather(*(listener.read_until(b'"progress":%d,' % AFTER) for listener in herd))
     for listener in herd:
         listener.cut()
@@ -144,46 +135,6 @@ async def stampede(port: int, listeners: int, jitter: float) -> Herd:
 
 def stampedes(listeners: int) -> list[Herd]:
     """Without jitter, and with it."""
-    with serving() as (_, port):
+    with serving(LESSON) as (_, port):
         asyncio.run(stampede(port, max(1, listeners // 10), 0.0))  # for warmth
         return [asyncio.run(stampede(port, listeners, jitter)) for jitter in (0.0, SPREAD)]
-
-
-def weights(sessions: int) -> tuple[float, float]:
-    """Bytes in the server for an idle session, and for an open stream besides."""
-
-    async def weigh(process: int, port: int) -> tuple[float, float]:
-        warm = [Listener(port) for _ in range(100)]
-        for listener in warm:
-            await listener.send("GET", {})
-            await listener.read_until(b"retry")
-        before = memory(process)
-        opened = [Listener(port) for _ in range(sessions)]
-        idle = memory(process)
-        for listener in opened:
-            await listener.send("GET", {})
-            await listener.read_until(b"retry")
-        return (idle - before) / sessions, (memory(process) - idle) / sessions
-
-    with serving("--ping", "600") as (process, port):
-        return asyncio.run(weigh(process, port))
-
-
-def flatness(events: int, parts: int) -> list[int]:
-    """Bytes in the server after each part of so many events, which a client reads as they come."""
-
-    async def run(process: int, port: int) -> list[int]:
-        listener, told = Listener(port), list[int]()
-        for _ in range(parts):
-            listener.body = b""
-            await listener.build(events // parts // 2, 0)
-            while b'"result"' not in listener.body:
-                listener.body = listener.body[-2048:] + await asyncio.wait_for(
-                    listener.reader.read(1 << 20), PATIENCE
-                )
-            listener.cut()
-            told.append(memory(process))
-        return told
-
-    with serving() as (process, port):
-        return asyncio.run(run(process, port))

@@ -12,7 +12,9 @@
 # [tool.uv]
 # exclude-newer = "2026-11-19T00:00:00Z"
 # ///
-"""What lesson 09's window costs, beside a bare deque and mcp-persist: `uv run benchmarks/window.py`.
+"""What lesson 08's store and 09's window cost, and their servers: `uv run benchmarks/window.py`.
+
+Beside a bare deque, lesson 07's store and mcp-persist.
 
 The peer is in this script's own environment. `--quick` leaves it out, and measures so little that only the
 shape of the result holds.
@@ -28,10 +30,12 @@ import time
 from rich.console import Console
 
 import herd
+import weights
 import window_rows
 from chart import number
 from report import MICRO, MILLI, beside, table
-from window_stores import LIMIT, PERSIST, THIS
+from weights import SERVERS
+from window_stores import EIGHTH, LIMIT, PERSIST, SEVENTH, THIS
 
 console = Console(highlight=False)
 console.width = max(console.width, 120)  # piped, it would be 80, and numbers would be cut off
@@ -46,8 +50,8 @@ def show_stores(names: list[str], kept: list[int], rounds: int) -> None:
     for row in rows:
         cells = [beside(row.record[count], limit.record[count], MICRO) for count in kept]
         cells += [beside(row.replay[count], limit.replay[count], MICRO) for count in kept]
-        cells += [beside(row.pause, limit.pause, MILLI)]
-        made.add_row(row.name, *cells, style="bold green" if row.name == THIS else None)
+        cells += [beside(row.pause, limit.pause, MILLI) if row.pause and limit.pause else "by number only"]
+        made.add_row(row.name, *cells, style="bold green" if row.name in (EIGHTH, THIS) else None)
     console.print(made)
 
 
@@ -61,12 +65,16 @@ def show_windows(share: int) -> None:
 
 def show_server(listeners: int, events: int) -> None:
     if sys.platform == "linux":
-        idle, stream = herd.weights(listeners)
-        parts = [count / 1e6 for count in herd.flatness(events, 5)]
-        made = table("Memory of the server", "")
-        made.add_row("an idle session, kB", number(idle / 1e3))
-        made.add_row("an open stream besides, kB", number(stream / 1e3))
-        made.add_row(f"MB after each fifth of {events:,} events", ", ".join(f"{part:.1f}" for part in parts))
+        columns = (
+            "an idle\nsession, kB",
+            "an open stream\nbesides, kB",
+            f"MB after each fifth\nof {events:,} events",
+        )
+        made = table("Memory of the servers", *columns)
+        for name, server in SERVERS.items():
+            idle, stream = weights.weights(server, listeners)
+            parts = [f"{count / 1e6:.1f}" for count in weights.flatness(server, events, 5)]
+            made.add_row(name, number(idle / 1e3), number(stream / 1e3), ", ".join(parts))
         console.print(made)
     columns = ("s to the last whole", "ms to be whole, median", "ms, the longest", "messages lost")
     made = table(f"A herd of {listeners:,}, all cut, all back", *columns)
@@ -86,18 +94,18 @@ def raise_limit_of_files() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What lesson 09's window costs.")
+    parser = argparse.ArgumentParser(description="What lesson 08's store and lesson 09's window cost.")
     parser.add_argument("--quick", action="store_true", help="a try: few rounds, no peer from outside")
     flags = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the servers too
     raise_limit_of_files()
     began = time.perf_counter()
     if flags.quick:
-        show_stores([LIMIT, THIS], [100, 1_000], 1)
+        show_stores([LIMIT, SEVENTH, EIGHTH, THIS], [100, 1_000], 1)
         show_windows(50)
         show_server(20, 2_000)
     else:
-        show_stores([LIMIT, THIS, PERSIST], [100, 100_000], 9)
+        show_stores([LIMIT, SEVENTH, EIGHTH, THIS, PERSIST], [100, 100_000], 9)
         show_windows(1)
         show_server(1_000, 1_000_000)
     console.print(

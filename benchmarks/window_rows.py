@@ -1,6 +1,7 @@
-"""Measures the stores that forget by age: interleaved rounds, and of each cell the median.
+"""Measures the stores of lessons 07 to 09: interleaved rounds, and of each cell the median.
 
-pause  the longest single call, while all that a full store keeps has become too old and is freed
+pause  the longest single call, while all that a full store keeps has become too old and is freed;
+       None for a store that does not forget by age
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class WindowRow:
     name: str
     record: dict[int, float] = field(default_factory=dict[int, float])
     replay: dict[int, float] = field(default_factory=dict[int, float])
-    pause: float = 0.0
+    pause: float | None = None
 
 
 def measure(names: list[str], kept: list[int], rounds: int) -> list[WindowRow]:
@@ -91,6 +92,9 @@ async def pauses(rows: list[WindowRow], kept: int, rounds: int) -> None:
     for _ in range(max(1, rounds // 3)):
         for row in rows:
             store = await full(row.name, kept)
+            if not store.ages:
+                await store.close()
+                continue
             await store.expire()
             gc.collect()
             gc.disable()
@@ -103,7 +107,7 @@ async def pauses(rows: list[WindowRow], kept: int, rounds: int) -> None:
             if isinstance(store, Lesson) and len(store.window) > kept // 200:
                 raise RuntimeError(f"{len(store.window)} events are kept, and most are too old")
     for row in rows:
-        row.pause = median(longest[row.name])
+        row.pause = median(longest[row.name]) if row.name in longest else None
 
 
 def window_bytes(events: int, size: int) -> int:

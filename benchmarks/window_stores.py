@@ -1,5 +1,6 @@
-"""The stores that forget by age: lesson 09's, the least that Python can do, and one from outside.
+"""The stores of lessons 07 to 09, the least that Python can do, and one from outside.
 
+ages    whether it forgets by age; else by number only
 record  one message of 200 bytes more, and whatever the store does about old ones meanwhile
 replay  what follows an id; gives the number of events
 expire  all that is kept becomes too old, at once
@@ -8,22 +9,28 @@ free    the call that gives the memory of old events back, where recording does 
 
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
 from typing import Any, Protocol
 
-from mcp.server.streamable_http import EventMessage
+from mcp.server.streamable_http import EventMessage, EventStore
 from mcp_types import JSONRPCNotification
 
 import messages
 
-LESSON = Path(__file__).parent.parent / "09_flaky_network"
-LIMIT, THIS, PERSIST = "bare deque", "lesson 09", "mcp-persist"
+LESSONS = Path(__file__).parent.parent
+LESSON_07, LESSON_08 = LESSONS / "07_advanced_stream_resumption", LESSONS / "08_notification_stream"
+LESSON = LESSONS / "09_flaky_network"
+LIMIT, SEVENTH, EIGHTH, THIS, PERSIST = "bare deque", "lesson 07", "lesson 08", "lesson 09", "mcp-persist"
 MAX_AGE = 300
 
 
 class Store(Protocol):
+    ages: bool
+
     async def record(self) -> Any: ...
     async def replay(self, event_id: Any) -> int: ...
     async def expire(self) -> None: ...
@@ -41,8 +48,25 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
+class ByNumber:
+    """What forgets by number only has nothing to do as time goes on."""
+
+    ages = False
+
+    async def expire(self) -> None:
+        pass
+
+    async def free(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
 class Limit:
     """Text, a number and a time in a deque; old ones are dropped at each record, all of them."""
+
+    ages = True
 
     def __init__(self, max_events: int) -> None:
         self.events: deque[tuple[float, int, str]] = deque(maxlen=max_events)
@@ -69,6 +93,61 @@ class Limit:
         pass
 
 
+class Buffer(Protocol):
+    """What is used of lesson 07's `replay_buffer.py`."""
+
+    last: int
+
+    def record(self, message: str) -> None: ...
+    def id_of(self, place: int) -> str: ...
+    def cursor(self, event_id: str) -> int: ...
+    def after(self, cursor: int, limit: int) -> list[bytes]: ...
+
+
+class Seventh(ByNumber):
+    def __init__(self, max_events: int) -> None:
+        self.text = messages.text(0)
+        self.buffer: Buffer = run_path(str(LESSON_07 / "replay_buffer.py"))["ReplayBuffer"](max_events)
+
+    async def record(self) -> str:
+        self.buffer.record(self.text)
+        return self.buffer.id_of(self.buffer.last)
+
+    async def replay(self, event_id: str) -> int:
+        return len(self.buffer.after(self.buffer.cursor(event_id), 1000))
+
+
+class AllHaveComeError(Exception):
+    """The store would follow its stream on, and wait for what comes next."""
+
+
+class Eighth(ByNumber):
+    """As the SDK calls it, the session's events in the context; a message is kept as it is, an object."""
+
+    def __init__(self, max_events: int) -> None:
+        lesson = run_path(str(LESSON_08 / "event_store.py"))
+        lesson["current"].set(lesson["SessionEvents"](max_events))
+        self.store: EventStore = lesson["SessionEventStore"]()
+        self.message = JSONRPCNotification(**messages.payload(0))
+        self.last = ""
+
+    async def record(self) -> str:
+        self.last = await self.store.store_event("1", self.message)
+        return self.last
+
+    async def replay(self, event_id: str) -> int:
+        events: list[EventMessage] = []
+
+        async def send(event: EventMessage) -> None:
+            events.append(event)
+            if event.event_id == self.last:
+                raise AllHaveComeError
+
+        with suppress(AllHaveComeError):
+            await self.store.replay_events_after(event_id, send)
+        return len(events)
+
+
 class Stream(Protocol):
     last: int
 
@@ -86,6 +165,8 @@ class Window(Protocol):
 
 
 class Lesson:
+    ages = True
+
     def __init__(self, max_events: int) -> None:
         self.clock, self.text = Clock(), messages.text(0)
         make = run_path(str(LESSON / "event_window.py"))["Window"]
@@ -112,6 +193,8 @@ class Lesson:
 
 class Persist:
     """It forgets by age only, and when it is told to: `purge_expired`, from a timer of one's own."""
+
+    ages = True
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -149,4 +232,5 @@ class Persist:
 async def empty(name: str, max_events: int) -> Store:
     if name == PERSIST:
         return await Persist.open()
-    return Lesson(max_events) if name == THIS else Limit(max_events)
+    kinds: dict[str, Callable[[int], Store]] = {LIMIT: Limit, SEVENTH: Seventh, EIGHTH: Eighth, THIS: Lesson}
+    return kinds[name](max_events)

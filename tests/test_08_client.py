@@ -67,7 +67,9 @@ def test_what_is_refused_is_said(server: Server) -> None:
     assert "refused   count: " in output
 
 
-@pytest.mark.parametrize("flags", [("--count", "2"), ("--url", "mcp")])
+@pytest.mark.parametrize(
+    "flags", [("--count", "2"), ("--url", "mcp"), ("--url", "http://127.0.0.1:99999/mcp")]
+)
 def test_flags_that_prove_nothing_are_refused(flags: tuple[str, ...]) -> None:
     code, output = run(LESSON, "client.py", *flags)
     assert code == 2

@@ -259,4 +259,4 @@ def test_a_taken_port_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, output = run(LESSON, "server.py", "--port", str(taken.getsockname()[1]))
     assert code == 1
-    assert re.fullmatch(r"Cannot listen on .* choose another with --port\.", output), output
+    assert re.fullmatch(r"Cannot listen on .* choose another with --port or --host\.", output), output

@@ -161,6 +161,12 @@ def test_a_run_that_shows_something_else_fails(server: Server) -> None:
     assert "failed    this run was to show 'gone', and has shown 'whole'" in output
 
 
+def test_a_url_without_a_port_is_one_sentence() -> None:
+    code, output = run(LESSON, "client.py", "--url", "http://127.0.0.1:99999/mcp")
+    assert code == 2
+    assert "--url: invalid url value" in output.splitlines()[-1], output
+
+
 def test_a_network_that_is_not_there_is_one_sentence() -> None:
     code, output = run(LESSON, "client.py", "--url", "http://127.0.0.1:9/mcp")
     assert code == 1

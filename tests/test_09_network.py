@@ -152,6 +152,13 @@ def test_a_script_that_makes_no_sense_is_one_sentence(script: str) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("flag", ["--listen", "--to", "--page"])
+def test_a_number_that_is_no_port_is_one_sentence(flag: str) -> None:
+    code, output = run(LESSON, "network.py", flag, "99999")
+    assert code == 2
+    assert f"{flag}: 99999 is not a port" in output, output
+
+
 def test_a_taken_port_is_one_sentence(server: Server) -> None:
     code, output = run(LESSON, "network.py", "--listen", str(server.port))
     assert code == 1

@@ -1,0 +1,60 @@
+"""What a session has under way ends before the session does.
+
+A DELETE makes the SDK close the way into a session at once. A POST that has not got through by then fails in
+the SDK with a traceback, or with a second answer after a 202. So whoever ends a session ends its POSTs first.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from door import SESSION_NOT_FOUND, Refusal
+
+
+class UnderWay:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._posts: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)  # by session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope.get("method")  # a server's start and stop have none
+        session_id = Headers(scope=scope).get("mcp-session-id", "") if method else ""
+        if method == "DELETE":
+            end(self._posts.get(session_id, ()))
+        if method != "POST":
+            await self._app(scope, receive, send)
+            return
+        begun = ended = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun, ended
+            begun, ended = True, not message.get("more_body", message["type"] == "http.response.start")
+            await send(message)
+
+        post = asyncio.timeout(None)  # it has all the time that it wants, until `end` says that it is over
+        self._posts[session_id].add(post)
+        try:
+            async with post:
+                await self._app(scope, receive, watch)
+        except TimeoutError:
+            if not post.expired():
+                raise
+            if not begun:
+                say = "This session has just ended: initialize a new one."
+                await Refusal(404, say, SESSION_NOT_FOUND).response(scope, receive, send)
+            elif not ended:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._posts[session_id].discard(post)
+            if not self._posts[session_id]:
+                del self._posts[session_id]
+
+
+def end(posts: Iterable[asyncio.Timeout]) -> None:
+    now = asyncio.get_running_loop().time()
+    for post in posts:
+        if not post.expired():
+            post.reschedule(now)
