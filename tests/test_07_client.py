@@ -92,11 +92,9 @@ def test_silence_ends_it() -> None:
     """A server that takes the call and then says nothing more."""
     with serving(LESSON, "--retry", "100") as server, cable(server.port) as line:
         url = f"http://127.0.0.1:{line.port}/mcp"
-        with speaking(
-            LESSON, sys.executable, "client.py", "--url", url, *QUICK, "--patience", "0.5"
-        ) as client:
+        with speaking(LESSON, sys.executable, "client.py", "--url", url, *QUICK, "--patience", "2") as client:
             client.wait_for("^severed")
             line.hold()
             assert client.finish() == 1
-    assert "silence   for 0.5 s" in client.output
+    assert "silence   for 2 s" in client.output
     assert "failed    lost" in client.output

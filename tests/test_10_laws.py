@@ -11,7 +11,7 @@ import pytest
 from broken_07 import edited_copy
 from broken_10 import FAST, LESSON, broken
 from processes import Server, serving
-from wire import BOTH, Exchange
+from wire import BOTH, ENOUGH, Exchange
 from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
 
 REPLAY = """
@@ -206,7 +206,7 @@ def test_nothing_falls_between_backlog_and_live(tmp_path: Path) -> None:
 def test_the_plain_store_loses_in_the_seam_and_never_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wire.PATIENCE", 1.5)
+    monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     copy = broken(tmp_path, "plain store", FAST)
     with serving(copy, "--delay", "1.5") as running, pytest.raises(AssertionError, match="hung"):
         drain(Session(running.port), 40)

@@ -15,6 +15,7 @@ from node import NODE, install
 from processes import ROOT, Server, serving
 from test_10_laws import test_sessions_with_the_same_ids_do_not_mix as law_4
 from test_10_laws import test_the_first_event_names_the_stream_before_anything_is_known as laws_5_and_6
+from wire import ENOUGH
 
 POSTMAN, PROJECT = ROOT / "postman", ROOT / "tests" / "newman"
 COLLECTION = POSTMAN / "MCP_Resumption_Tests.postman_collection.json"
@@ -114,7 +115,7 @@ def test_red_against_a_broken_server(
     newman: Path, tmp_path: Path, name: str, seen_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so are the tests on the wire."""
-    monkeypatch.setattr("wire.PATIENCE", 1.5)
+    monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     with serving(broken(tmp_path, name), *FLAGS) as server:
         code, run = play(newman, server, tmp_path, "--bail")
         assert code != 0
