@@ -198,7 +198,7 @@ if __name__ == "__main__":
     source = (copy / "server.py").read_text(encoding="utf-8")
     last = 'if __name__ == "__main__":\n    launch'
     (copy / "server.py").write_text(source.replace(last, watch + last), encoding="utf-8")
-    with serving(copy, "--max-sessions", "2", "--max-idle", "1") as server:
+    with serving(copy, "--max-sessions", "2", "--max-idle", "3") as server:
         # A task that the SDK starts with the first stream of a process keeps what that request was about.
         assert Session(server.port).delete() == 200
         deleted, idle = Session(server.port), Session(server.port)

@@ -41,6 +41,7 @@ def test_the_checker_names_what_is_broken(tmp_path: Path) -> None:
         server = Server(
             edited_copy(LESSON, folder, Edit(file, old, new)), "--retry", "100", "--max-events", "900"
         )
+        told = ""
         try:
             for _ in range(OFTEN):
                 code, told = run(CHECKER, "client.py", server.url, *ASK, "--patience", "3", "--law", law)

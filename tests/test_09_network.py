@@ -57,11 +57,13 @@ def test_a_cut_resets_and_refuses_until_it_is_restored(network: Server) -> None:
         whole(again.messages, 4)
 
 
-def test_a_stall_holds_all_and_tells_nobody(network: Server) -> None:
+def test_a_stall_holds_all_and_tells_nobody(server: Server, network: Server) -> None:
     session = Session(network.port)
+    before = server.output.count("finished")
     with called(session, 12, 1.2) as stream:
         press(network, "stall")
-        time.sleep(1.5)  # the build ends meanwhile: whatever came would be seen
+        server.wait_for("finished", times=before + 1)  # whatever came would be seen
+        time.sleep(0.2)
         press(network, "restore")
         held = int(network.wait_for(r"^open .*in flight: (\d+)")[1])
         stream.read_all()

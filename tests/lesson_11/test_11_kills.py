@@ -12,7 +12,7 @@ from processes import Server, run, serving
 from redis_server import RedisServer
 
 QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "1")
-BUILD = ("--steps", "16", "--interval", "0.1", "--away", "2.5", "--patience", "8")
+BUILD = ("--steps", "16", "--interval", "0.1", "--away", "3", "--patience", "20")
 KINDS = ["none", "web", "work", "both", "redis"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
@@ -37,7 +37,7 @@ def test_it_is_proven_whatever_is_killed(kind: str, tmp_path: Path) -> None:
             output = client(server, kind, "--redis-pid", str(redis.pid))
             again.join()
         else:
-            output = client(server, kind, *(("--away", "6") if kind == "both" else ()))  # until work goes on
+            output = client(server, kind, *(("--away", "8") if kind == "both" else ()))  # until work goes on
     assert ("killed" in output) == (kind != "none")
     if kind in ("web", "both"):
         assert re.search(r"replayed +\d+ of 16, \w+, by worker \d+, sent while nobody", output), output
@@ -52,7 +52,7 @@ def start_again(redis: RedisServer) -> None:
 
 def test_sqlite_survives_its_only_process(tmp_path: Path) -> None:
     with serving(LESSON, "--storage", "sqlite", "--file", str(tmp_path / "s.db"), *QUICK) as server:
-        client(server, "web", "--away", "5")  # one process has to be started again in that time
+        client(server, "web", "--away", "8")  # one process has to be started again in that time
 
 
 def test_memory_does_not_and_the_client_says_so() -> None:

@@ -125,7 +125,7 @@ def test_wrong_arguments_are_a_tool_error(server: Server, arguments: object) -> 
 
 def test_what_was_evicted_is_refused_and_sessions_are_counted_and_end(tmp_path: Path) -> None:
     """On Redis, whose trimming is rough, and with the limits small."""
-    small = ("--max-events", "10", "--max-sessions", "3", "--max-idle", "1.5")
+    small = ("--max-events", "10", "--max-sessions", "3", "--max-idle", "4")
     with real_redis(tmp_path) as redis, serving(LESSON, "--redis", redis.url, *QUICK, *small) as server:
         client, _, idle = (Client(server.port) for _ in range(3))
         with pytest.raises(AssertionError, match="There are 3 sessions"):
