@@ -26,7 +26,7 @@ ASK = (
     "--quiet",
     "0.5",
     "--patience",
-    "3",
+    "2",
 )
 OFTEN = 4  # a seed may miss what is a matter of moments
 
