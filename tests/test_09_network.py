@@ -37,7 +37,10 @@ def one_network(server: Server) -> Generator[Server]:
 @pytest.fixture
 def network(one_network: Server) -> Server:
     """As if it were new."""
+    page_port(one_network)
+    one_network.lines.clear()
     press(one_network, "restore")
+    one_network.wait_for("^open ")
     one_network.lines.clear()
     return one_network
 
