@@ -92,7 +92,15 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
         client_flags += UNTIL_STARTED_AGAIN
     watching = asyncio.create_task(start_again(redis))
     try:
-        return await play(["--workers", "2", "--redis", redis.url], [*client_flags, *rest])
+        server_flags = [
+            "--workers",
+            "2",
+            "--redis",
+            redis.url,
+            "--turn",
+            "1",
+        ]  # so that jobs are seen to move
+        return await play(server_flags, [*client_flags, *rest])
     finally:
         watching.cancel()
         redis.kill()

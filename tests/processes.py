@@ -12,25 +12,34 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from forked import Program, can_fork
+
 ROOT = Path(__file__).parent.parent
-PATIENCE = 20.0  # seconds; long, since it is only ever used up by a failure
+PATIENCE = 40.0  # seconds; long, since it is only ever used up by a failure, and machines are busy
+
+
+def started(command: list[str], folder: Path) -> subprocess.Popen[str] | Program:
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    if can_fork(command):
+        return Program(command, folder, environment)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+        start_new_session=True,  # so that Ctrl-C can be meant for it and its children only
+    )
 
 
 class Process:
     """A process of ours, and the lines that it has written so far."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
-        self.popen = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            start_new_session=True,  # so that Ctrl-C can be meant for it and its children only
-        )
+        self.popen = started(command, folder)
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -21,10 +21,9 @@ def test_it_resumes_and_proves_the_whole() -> None:
     with serving(LESSON, "--retry", "100") as server:
         code, output = run(LESSON, "client.py", "--url", server.url, *QUICK)
     assert code == 0, output
-    live, replayed = numbers("live", output), numbers("replayed", output)
-    assert replayed, output
-    assert live[:3] == [1, 2, 3]
-    assert live[:3] + replayed + live[3:] == list(range(1, 11))
+    assert numbers("replayed", output), output
+    assert numbers("live", output)[:3] == [1, 2, 3]
+    assert numbers("(?:live|replayed)", output) == list(range(1, 11))
     cursor = re.search(r"GET +Last-Event-ID: (\w+-3)$", output, re.MULTILINE)
     assert cursor, output
     assert re.search(rf"resumed after {cursor[1]}: [1-9] missed", server.output), server.output
@@ -92,11 +91,9 @@ def test_silence_ends_it() -> None:
     """A server that takes the call and then says nothing more."""
     with serving(LESSON, "--retry", "100") as server, cable(server.port) as line:
         url = f"http://127.0.0.1:{line.port}/mcp"
-        with speaking(
-            LESSON, sys.executable, "client.py", "--url", url, *QUICK, "--patience", "0.5"
-        ) as client:
+        with speaking(LESSON, sys.executable, "client.py", "--url", url, *QUICK, "--patience", "2") as client:
             client.wait_for("^severed")
             line.hold()
             assert client.finish() == 1
-    assert "silence   for 0.5 s" in client.output
+    assert "silence   for 2 s" in client.output
     assert "failed    lost" in client.output

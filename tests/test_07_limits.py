@@ -84,17 +84,17 @@ def test_sessions_are_counted() -> None:
 
 
 def test_a_session_that_nothing_uses_ends() -> None:
-    with serving(LESSON, "--max-idle", "0.5") as server:
+    with serving(LESSON, "--max-idle", "2") as server:
         read, at_work, idle = (Session(server.port) for _ in range(3))
         stream, _ = opened(read)
         at_work.call(2, 60)
-        server.wait_for("ended: idle for 0.5 s")
+        server.wait_for("ended: idle for 2 s")
         with stream:
             assert read.call(1, 0)
             assert [event.number for event in stream.read_messages(1)] == [1]
         assert at_work.delete() == 204
         assert idle.delete() == 404
-        server.wait_for("ended: idle for 0.5 s", times=2)
+        server.wait_for("ended: idle for 2 s", times=2)
 
 
 def test_who_stops_reading_is_let_go_and_may_resume() -> None:

@@ -13,7 +13,7 @@ README = (LESSON / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| `(.+?)` \| (.+?) \| (\d+) \|$", re.MULTILINE)
 TABLE = ROW.findall(README)
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
-QUICK = ("--interval", "0.05", "--away", "0.25", "--patience", "1")
+QUICK = ("--interval", "0.05", "--away", "0.25", "--patience", "2")
 CHECKER = ROOT / "12_prove_it"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
 ASK = (
@@ -26,8 +26,9 @@ ASK = (
     "--quiet",
     "0.5",
     "--patience",
-    "1",
+    "2",
 )
+OFTEN = 4  # a seed may miss what is a matter of moments
 
 
 def test_the_table_is_read_whole() -> None:
@@ -44,7 +45,10 @@ def test_break_it(file: str, old: str, new: str, says: str, verdicts: str, law: 
         code, output = run(broken, "client.py", "--url", server.url, *QUICK)
         assert code == 1, output
         assert re.search(rf"^(failed|refused) +{says}", output, re.MULTILINE), output
-        code, output = run(CHECKER, "client.py", server.url, *ASK, "--law", law, patience=50)
+        for _ in range(OFTEN):
+            code, output = run(CHECKER, "client.py", server.url, *ASK, "--law", law)
+            if code:
+                break
         assert code == 1, output
         found = set(re.findall(r"^law \d+, .*: (\S+)$", output, re.MULTILINE))
         assert found

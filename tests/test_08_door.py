@@ -198,7 +198,7 @@ if __name__ == "__main__":
     source = (copy / "server.py").read_text(encoding="utf-8")
     last = 'if __name__ == "__main__":\n    launch'
     (copy / "server.py").write_text(source.replace(last, watch + last), encoding="utf-8")
-    with serving(copy, "--max-sessions", "2", "--max-idle", "1") as server:
+    with serving(copy, "--max-sessions", "2", "--max-idle", "3") as server:
         # A task that the SDK starts with the first stream of a process keeps what that request was about.
         assert Session(server.port).delete() == 200
         deleted, idle = Session(server.port), Session(server.port)
@@ -218,12 +218,12 @@ if __name__ == "__main__":
 def test_ctrl_c_with_open_streams(server: Server) -> None:
     with serving(LESSON) as running:
         session = Session(running.port)
-        with session.listen() as standing, session.call(2, 60) as called:
+        with session.listen() as standing, session.call(2, 55) as called:
             cursor = read_events(called, 1)[0].id
             with resumed(session, cursor) as again:
                 read_events(again, 1)
                 running.ctrl_c()
-                assert running.popen.wait(2) == 0
+                assert running.finish() == 0  # long before the streams would end
                 for stream in (standing, called, again):
                     stream.read_all()
     assert "Traceback" not in running.output

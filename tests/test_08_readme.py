@@ -11,6 +11,7 @@ from broken_08 import LESSON
 from cable import cable
 from laws_08 import LAWS, ROOM
 from processes import ROOT, Server, run, serving
+from wire import ENOUGH
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -18,6 +19,7 @@ ROW = re.compile(
 )
 TABLE = ROW.findall(README)
 CHECKER = ROOT / "12_prove_it"
+OFTEN = 4  # a seed may miss what is a matter of moments
 SLOW, FAST = (
     '{"interval": 0.05, "count": 8, "caller": "me"}',
     '{"interval": 0.002, "count": 300, "caller": "me"}',
@@ -39,11 +41,15 @@ def test_the_checker_names_what_is_broken(tmp_path: Path) -> None:
         server = Server(
             edited_copy(LESSON, folder, Edit(file, old, new)), "--retry", "100", "--max-events", "900"
         )
+        told = ""
         try:
-            told = run(CHECKER, "client.py", server.url, *ASK, "--patience", "1.5", "--law", law, patience=50)
+            for _ in range(OFTEN):
+                code, told = run(CHECKER, "client.py", server.url, *ASK, "--patience", "3", "--law", law)
+                if code:
+                    break
         finally:
             server.stop()
-        return set(re.findall(r"^law \d+, .*: (\S+)$", told[1], re.MULTILINE)) or {told[1]}
+        return set(re.findall(r"^law \d+, .*: (\S+)$", told, re.MULTILINE)) or {told}
 
     asked = [row for row in enumerate(TABLE) if row[1][5] == "checker"]
     with ThreadPoolExecutor(3) as pool:
@@ -58,7 +64,7 @@ def test_the_checker_names_what_is_broken(tmp_path: Path) -> None:
 def test_what_the_checker_does_not_ask(
     file: str, old: str, new: str, verdict: str, law: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wire.PATIENCE", 1.5)
+    monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     laws = [one for one in LAWS if one.__name__.startswith(f"law_{law}_")]
     server = Server(edited_copy(LESSON, tmp_path, Edit(file, old, new)), *ROOM)
     said: list[str] = []

@@ -3,15 +3,19 @@
 import random
 import re
 import sys
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 
 from broken_09 import LESSON
-from processes import Server, cuttable, run, serving, speaking
+from network_09 import press
+from processes import Process, Server, cuttable, run, serving, speaking
 
-SHORT = ("--steps", "40", "--seconds", "4")
+SHORT = ("--steps", "20", "--seconds", "2")
+LONG = ("--steps", "80", "--seconds", "8")
 
 
 @pytest.fixture(scope="module")
@@ -20,40 +24,41 @@ def server() -> Generator[Server]:
         yield server
 
 
-QUICK = ("--silence", "1.5", "--patience", "8", "--longest-wait", "0.2")
+QUICK = ("--silence", "8", "--patience", "30", "--longest-wait", "0.2")
 
 
 def client(network: Server, *flags: str) -> tuple[int, str]:
     return run(LESSON, "client.py", "--url", network.url, *QUICK, *flags)
 
 
+def building(network: Server, expect: str, *flags: str) -> AbstractContextManager[Process]:
+    """The client, which a test listens to, to press what is due when it is due: no clock is compared."""
+    command = (sys.executable, "client.py", "--url", network.url, *QUICK, "--expect", expect)
+    return speaking(LESSON, *command, *flags)
+
+
 def steps(word: str, output: str) -> list[int]:
     return [int(step) for step in re.findall(rf"^{word} +(\d+) of", output, re.MULTILINE)]
 
 
-def ten_cuts(seed: int, seconds: float) -> str:
-    """Ten times at random: a reset, or half of an event; now for a moment, now for longer."""
-    dice = random.Random(seed)  # noqa: S311 (the same each time)
-    script: list[str] = []
-    for number in range(10):
-        at = 0.3 + (number + dice.uniform(0.2, 0.6)) * seconds / 10  # when the build has begun
-        if dice.random() < 0.4:
-            script.append(f"{at:.3f} half")
-        else:
-            script += [f"{at:.3f} cut", f"{at + dice.uniform(0.01, 0.03) * seconds:.3f} restore"]
-    return ", ".join(script)
-
-
 def cut_ten_times(seed: int, server: Server) -> None:
-    script = ten_cuts(seed, 3.4)
-    with cuttable(server.port, "--script", script) as network:
-        code, output = client(network, *SHORT, "--expect", "whole")
-        cuts = len(re.findall("^(?:cut|half) ", network.output, re.MULTILINE))
-    assert code == 0, f"{script}\n{output}"
-    assert cuts == 10
-    assert len(re.findall("^lost ", output, re.MULTILINE)) >= 10, output
-    came = re.findall(r"^(?:live|late|replayed) +(\d+) of 40", output, re.MULTILINE)
-    assert list(map(int, came)) == list(range(1, 41))
+    """At random: a reset, or half of an event; now for a moment, now for longer."""
+    dice = random.Random(seed)  # noqa: S311 (the same each time)
+    with cuttable(server.port) as network, building(network, "whole", *LONG) as build:
+        for cut in range(1, 11):
+            came = len(re.findall("^(?:live|late|replayed) ", build.output, re.MULTILINE))
+            build.wait_for("^(live|late|replayed) ", times=came + dice.randrange(1, 4))
+            if dice.random() < 0.4:
+                press(network, "half")
+                build.wait_for("^lost ", times=cut)
+            else:
+                press(network, "cut")
+                build.wait_for("^lost ", times=cut)
+                time.sleep(dice.uniform(0.03, 0.2))
+                press(network, "restore")
+        assert build.finish() == 0, build.output
+    came = re.findall(r"^(?:live|late|replayed) +(\d+) of 80", build.output, re.MULTILINE)
+    assert list(map(int, came)) == list(range(1, 81))
 
 
 def test_builds_cut_at_random_ten_times_are_whole(server: Server) -> None:
@@ -64,60 +69,81 @@ def test_builds_cut_at_random_ten_times_are_whole(server: Server) -> None:
 
 
 def test_a_short_stall_is_waited_for(server: Server) -> None:
-    with cuttable(server.port, "--script", "0.5 stall, 1.4 restore") as network:
-        code, output = client(network, "--steps", "20", "--seconds", "2", "--expect", "whole")
-    assert code == 0, output
-    assert steps("late", output), output
-    assert not re.search("^(lost|silence)", output, re.MULTILINE), output
-    assert "of them late" in output
+    with cuttable(server.port) as network, building(network, "whole", *SHORT) as build:
+        build.wait_for("^live +3 of")
+        press(network, "stall")
+        time.sleep(1)
+        press(network, "restore")
+        assert build.finish() == 0, build.output
+    assert steps("late", build.output), build.output
+    assert not re.search("^(lost|silence)", build.output, re.MULTILINE), build.output
+    assert "of them late" in build.output
 
 
 def test_a_long_stall_is_a_dead_connection(server: Server) -> None:
     """Nobody has told the client: it hears neither messages nor pings, and resumes."""
-    with cuttable(server.port, "--script", "0.5 stall, 2.4 cut, 2.5 restore") as network:
-        code, output = client(network, "--steps", "20", "--seconds", "2", "--expect", "whole")
-    assert code == 0, output
-    assert "silence   the connection (ReadTimeout)" in output
-    assert steps("replayed", output), output
+    with cuttable(server.port) as network, building(network, "whole", *LONG, "--silence", "1.5") as build:
+        build.wait_for("^live +3 of")
+        press(network, "stall")
+        build.wait_for("^silence ")
+        time.sleep(0.5)  # in which more is sent
+        press(network, "cut")
+        press(network, "restore")
+        assert build.finish() == 0, build.output
+    assert "silence   the connection (ReadTimeout)" in build.output
+    assert steps("replayed", build.output), build.output
 
 
 def test_an_outage_longer_than_the_window() -> None:
     with (
         serving(LESSON, "--retry", "20", "--max-age", "0.3") as server,
-        cuttable(server.port, "--script", "0.6 cut, 1.3 restore") as network,
+        cuttable(server.port) as network,
+        building(network, "gone", *SHORT) as build,
     ):
-        code, output = client(network, "--steps", "20", "--seconds", "2.2", "--expect", "gone")
+        build.wait_for("^live +3 of")
+        press(network, "cut")
+        build.wait_for("^lost ")
+        time.sleep(1)
+        press(network, "restore")
+        assert build.finish() == 0, build.output
         assert server.output.count("begun") == 1
-    assert code == 0, output
-    assert "refused   410: What came next is no longer kept." in output
-    gone = re.search(r"^gone +steps (\d+) to (\d+)", output, re.MULTILINE)
-    assert gone, output
+    assert "refused   410: What came next is no longer kept." in build.output
+    gone = re.search(r"^gone +steps (\d+) to (\d+)", build.output, re.MULTILINE)
+    assert gone, build.output
     count = int(gone[2]) - int(gone[1]) + 1
-    assert re.search(rf"proven +the result of the one build, though the messages of {count} steps", output)
+    says = rf"proven +the result of the one build, though the messages of {count} steps"
+    assert re.search(says, build.output), build.output
 
 
 def test_an_outage_longer_than_the_build() -> None:
     """The result waits, for whoever has the key."""
     with (
         serving(LESSON, "--retry", "20", "--max-age", "0.3") as server,
-        cuttable(server.port, "--script", "0.5 cut, 2 restore") as network,
+        cuttable(server.port) as network,
+        building(network, "gone", "--steps", "10", "--seconds", "1") as build,
     ):
-        code, output = client(network, "--steps", "10", "--seconds", "1", "--expect", "gone")
-    assert code == 0, output
-    assert "refused   410" in output
+        build.wait_for("^live +2 of")
+        press(network, "cut")
+        server.wait_for("finished")
+        time.sleep(0.5)
+        press(network, "restore")
+        assert build.finish() == 0, build.output
+    assert "refused   410" in build.output
 
 
 def test_a_server_that_has_forgotten_the_session() -> None:
     """Another one has taken its place, as after a restart; what it is asked for it begins afresh."""
-    with serving(LESSON, "--retry", "20") as first:
-        port = str(first.port)
-        with cuttable(first.port, "--script", "0.5 cut, 2.5 restore") as network:
-            flags = (*QUICK, "--steps", "10", "--seconds", "1", "--expect", "afresh")
-            with speaking(LESSON, sys.executable, "client.py", "--url", network.url, *flags) as build:
-                network.wait_for("^cut ")
-                first.stop()
-                with serving(LESSON, "--retry", "20", command=("server.py", "--port", port)):
-                    assert build.finish() == 0, build.output
+    with (
+        serving(LESSON, "--retry", "20") as first,
+        cuttable(first.port) as network,
+        building(network, "afresh", "--steps", "10", "--seconds", "1") as build,
+    ):
+        build.wait_for("^live +2 of")
+        press(network, "cut")
+        first.stop()
+        with serving(LESSON, "--retry", "20", command=("server.py", "--port", str(first.port))):
+            press(network, "restore")
+            assert build.finish() == 0, build.output
     assert "refused   404" in build.output
     assert "afresh    the server does not know the build" in build.output
     assert re.search("proven +a fresh start, and a whole build: 10 of 10", build.output)
@@ -127,11 +153,15 @@ def test_a_session_that_was_idle_for_too_long_is_not_the_build() -> None:
     """The session has ended, the build has not: its key finds it in a new session."""
     with (
         serving(LESSON, "--retry", "20", "--max-idle", "0.2") as server,
-        cuttable(server.port, "--script", "0.5 cut, 2 restore") as network,
+        cuttable(server.port) as network,
+        building(network, "gone", "--steps", "10", "--seconds", "1") as build,
     ):
-        code, output = client(network, "--steps", "10", "--seconds", "1", "--expect", "gone")
-    assert code == 0, output
-    assert "refused   404" in output
+        build.wait_for("^live +2 of")
+        press(network, "cut")
+        server.wait_for("ended: idle")
+        press(network, "restore")
+        assert build.finish() == 0, build.output
+    assert "refused   404" in build.output
     assert server.output.count("begun") == 1
 
 

@@ -2,12 +2,14 @@
 
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from broken_07 import Edit, edited_copy
 from broken_09 import LESSON
 from cable import cable
+from network_09 import press
 from processes import ROOT, cuttable, run, serving, speaking
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
@@ -31,10 +33,17 @@ def broken_run(row: tuple[Edit, list[str], str], folder: Path) -> str:
     copy = edited_copy(LESSON, folder, edit)
     with (
         serving(copy, "--retry", "20", *flags) as server,
-        cuttable(server.port, "--script", "0.7 cut, 1.6 restore") as network,
+        cuttable(server.port) as network,
     ):
-        build = ("--url", network.url, "--steps", "20", "--seconds", "2", "--patience", "2")
-        return run(copy, "client.py", *build, "--longest-wait", "0.2")[1]
+        asked = ("--url", network.url, "--steps", "20", "--seconds", "2", "--patience", "4")
+        with speaking(copy, sys.executable, "client.py", *asked, "--longest-wait", "0.2") as build:
+            build.wait_for("^live +4 of")
+            press(network, "cut")
+            build.wait_for("^lost ")
+            time.sleep(1)  # longer than the window of those who have a short one
+            press(network, "restore")
+            build.finish()
+            return build.output
 
 
 def test_break_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from broken_07 import edited_copy
 from broken_10 import FAST, LESSON, broken
 from processes import Server, serving
-from wire import BOTH, Exchange
+from wire import BOTH, ENOUGH, Exchange
 from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
 
 REPLAY = """
@@ -206,7 +206,7 @@ def test_nothing_falls_between_backlog_and_live(tmp_path: Path) -> None:
 def test_the_plain_store_loses_in_the_seam_and_never_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wire.PATIENCE", 1.5)
+    monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     copy = broken(tmp_path, "plain store", FAST)
     with serving(copy, "--delay", "1.5") as running, pytest.raises(AssertionError, match="hung"):
         drain(Session(running.port), 40)
@@ -255,7 +255,7 @@ def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: 
     source = (copy / "server.py").read_text(encoding="utf-8")
     timer = f'{watch}\nif __name__ == "__main__":\n    threading.Timer(0.2, tell).start()\n'
     (copy / "server.py").write_text(source.replace('\nif __name__ == "__main__":\n', timer), encoding="utf-8")
-    with serving(copy, "--delay", "0.3", "--max-idle", "1") as running:
+    with serving(copy, "--delay", "0.3", "--max-idle", "3") as running:
         ended, idle = Session(running.port), Session(running.port)
         with ended.call("Oslo") as called:
             cursor = read_events(called, 1)[0].id
@@ -263,7 +263,7 @@ def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: 
         with ended.resume(cursor) as reading:
             assert ended.delete() == 200
             read_to_the_end(reading)
-        running.wait_for(f"{idle.headers['mcp-session-id'][:8]}: idle for 1 s")
+        running.wait_for(f"{idle.headers['mcp-session-id'][:8]}: idle for 3 s")
         running.wait_for("held 0$")
         with idle.resume(idle.opening[0].id) as refused:
             assert refused.status == 404

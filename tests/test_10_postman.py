@@ -1,20 +1,18 @@
 """The Postman collection: green against lesson 10, red against servers that break a law."""
 
-import contextlib
-import hashlib
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, Field
 
 from broken_10 import LESSON, broken
-from node import NODE, install
+from node import NODE, packages
 from processes import ROOT, Server, serving
 from test_10_laws import test_sessions_with_the_same_ids_do_not_mix as law_4
 from test_10_laws import test_the_first_event_names_the_stream_before_anything_is_known as laws_5_and_6
+from wire import ENOUGH
 
 POSTMAN, PROJECT = ROOT / "postman", ROOT / "tests" / "newman"
 COLLECTION = POSTMAN / "MCP_Resumption_Tests.postman_collection.json"
@@ -53,15 +51,8 @@ class Report(BaseModel):
 
 
 @pytest.fixture(scope="session")
-def newman(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Installed once, and kept for the next time."""
-    key = hashlib.sha256((PROJECT / "package-lock.json").read_bytes()).hexdigest()[:16]
-    kept = Path(tempfile.gettempdir()) / f"newman-{key}"
-    if not kept.exists():
-        fresh = install(PROJECT, tmp_path_factory.mktemp("newman"))
-        with contextlib.suppress(OSError):  # another worker was quicker
-            fresh.rename(kept)
-    return kept / "node_modules" / "newman" / "bin" / "newman.js"
+def newman() -> Path:
+    return packages(PROJECT) / "node_modules" / "newman" / "bin" / "newman.js"
 
 
 def play(newman: Path, server: Server, folder: Path, *more: str) -> tuple[int, Run]:
@@ -114,7 +105,7 @@ def test_red_against_a_broken_server(
     newman: Path, tmp_path: Path, name: str, seen_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so are the tests on the wire."""
-    monkeypatch.setattr("wire.PATIENCE", 1.5)
+    monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     with serving(broken(tmp_path, name), *FLAGS) as server:
         code, run = play(newman, server, tmp_path, "--bail")
         assert code != 0

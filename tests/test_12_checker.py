@@ -16,7 +16,7 @@ from processes import ROOT, run, serving
 LESSON = ROOT / "12_prove_it"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
 COUNT = ("--args", SLOW, "--fast-args", FAST)
-QUICK = ("--quiet", "0.6", "--patience", "2")
+QUICK = ("--quiet", "0.6", "--patience", "10")
 # A lesson, its server's flags, how its tool is asked, and how many questions cannot be put to it: POSTs of
 # lesson 07 have no streams.
 BURST_FLAGS, BURST = ("--retry", "50", "--max-events", "1500"), ("--tool", "send_burst", *COUNT)
@@ -90,7 +90,7 @@ def test_a_lessons_server_keeps_the_laws_and_the_files_say_so(
     files = ("--json", str(as_json), "--junit", str(as_junit), "--save-svg", str(picture))
     with serving(ROOT / lesson, *flags) as server:
         arguments = (server.url, *asked, *QUICK, "--strict", *files)
-        code, output = run(LESSON, "client.py", *arguments, patience=80)
+        code, output = run(LESSON, "client.py", *arguments, patience=100)
     assert code == 0, output
     told = json.loads(as_json.read_text("utf-8"))
     outcomes = [check["outcome"] for check in told["checks"]]
@@ -107,7 +107,7 @@ def test_a_lessons_server_keeps_the_laws_and_the_files_say_so(
 
 def test_lesson_10_crosses_streams_as_it_says_and_does_nothing_else() -> None:
     with serving(ROOT / "10_resumption", *FORECAST_FLAGS) as server:
-        code, output = run(LESSON, "client.py", server.url, *FORECAST, *QUICK, patience=80)
+        code, output = run(LESSON, "client.py", server.url, *FORECAST, *QUICK, patience=100)
     assert code == 1
     assert re.findall(r"^law (\d+), .*: (\S+)$", output, re.M) == [("4", "foreign-stream")], output
 

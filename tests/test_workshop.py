@@ -77,7 +77,7 @@ def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
     """A copy of the house, whose server ends itself when the connection is lost."""
     shutil.copy(ROOT / "workshop.py", tmp_path)
     edited_copy(LESSON, tmp_path, Edit("server.py", "session.reader = None", "__import__('os')._exit(3)"))
-    code, output = run(tmp_path, "workshop.py", "07", *QUICK, "--patience", "0.5")
+    code, output = run(tmp_path, "workshop.py", "07", *QUICK, "--patience", "2")
     assert code == 1
     assert output.splitlines()[-1] == "workshop  The server died (exit code 3)."
     assert "Traceback" not in output

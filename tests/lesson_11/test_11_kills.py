@@ -12,7 +12,7 @@ from processes import Server, run, serving
 from redis_server import RedisServer
 
 QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "1")
-BUILD = ("--steps", "16", "--interval", "0.1", "--away", "2.5", "--patience", "8")
+BUILD = ("--steps", "16", "--interval", "0.1", "--away", "3", "--patience", "20")
 KINDS = ["none", "web", "work", "both", "redis"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
@@ -37,7 +37,7 @@ def test_it_is_proven_whatever_is_killed(kind: str, tmp_path: Path) -> None:
             output = client(server, kind, "--redis-pid", str(redis.pid))
             again.join()
         else:
-            output = client(server, kind, *(("--away", "6") if kind == "both" else ()))  # until work goes on
+            output = client(server, kind, *(("--away", "8") if kind == "both" else ()))  # until work goes on
     assert ("killed" in output) == (kind != "none")
     if kind in ("web", "both"):
         assert re.search(r"replayed +\d+ of 16, \w+, by worker \d+, sent while nobody", output), output

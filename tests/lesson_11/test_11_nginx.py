@@ -48,6 +48,6 @@ def test_any_worker_serves_any_request_through_nginx(tmp_path: Path) -> None:
                     workers.add(answered.response.headers["x-worker"])
             assert len(workers) == 2, "no sticky sessions"
             url = f"http://127.0.0.1:{port}/mcp"
-            flags = ("--steps", "16", "--interval", "0.1", "--away", "2.5")
+            flags = ("--steps", "16", "--interval", "0.1", "--away", "6")
             code, output = run(LESSON, "client.py", "--url", url, "--kill", "both", *flags)
             assert code == 0, output

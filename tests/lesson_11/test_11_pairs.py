@@ -189,14 +189,14 @@ def test_a_stream_ends_with_its_session_and_for_its_next_reader(
             first = asyncio.create_task(reader.read(10**9))
             second = await Reader(server).open()
             second.session_id, second.cursor = reader.session_id, reader.cursor
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
             again = asyncio.create_task(second.read(10**9))
-            await asyncio.wait_for(first, 3)
+            await asyncio.wait_for(first, PATIENCE)
             await server.notify(reader.session_id, 7)
             while not second.numbers:  # noqa: ASYNC110 (in time, since all of it is)
                 await asyncio.sleep(0.01)
             await server.end(await server.find(reader.session_id))
-            await asyncio.wait_for(again, 3)
+            await asyncio.wait_for(again, PATIENCE)
             assert (reader.numbers, second.numbers) == ([], [7])
 
     run(test)

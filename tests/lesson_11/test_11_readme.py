@@ -19,7 +19,7 @@ TABLE = [
     (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
 ]
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
-QUICK = ["--interval", "0.1", "--away", "2.5", "--patience", "2"]
+QUICK = ["--interval", "0.1", "--away", "4", "--patience", "4"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
 

@@ -16,7 +16,7 @@ from processes import Server, serving
 from redis_server import RedisServer
 from storage import connect
 
-QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "0.5", "--ping", "0.5", "--workers", "2")
+QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "1.5", "--ping", "0.5", "--workers", "2")
 
 
 @contextmanager
