@@ -92,14 +92,8 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
         client_flags += UNTIL_STARTED_AGAIN
     watching = asyncio.create_task(start_again(redis))
     try:
-        server_flags = [
-            "--workers",
-            "2",
-            "--redis",
-            redis.url,
-            "--turn",
-            "1",
-        ]  # so that jobs are seen to move
+        seen_to_move = ("--turn", "1")  # from worker to worker, each second
+        server_flags = ["--workers", "2", "--redis", redis.url, *seen_to_move]
         return await play(server_flags, [*client_flags, *rest])
     finally:
         watching.cancel()
