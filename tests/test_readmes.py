@@ -32,7 +32,7 @@ VARIES = (
     (r"\b\d{16}\b", "ID"),
     (r"\bworker \d+", "worker N"),
     (r"on port \d+", "on port N"),
-    (r"the (redis|valkey)-server (on the PATH|of \S+)", "a redis-server"),
+    (r"the (redis|valkey)-server (on the PATH|of [\w.=]+)", "a redis-server"),
 )
 
 

@@ -197,7 +197,10 @@ def test_ctrl_c_ends_all_workers_with_open_streams(tmp_path: Path) -> None:
         real_redis(tmp_path) as redis,
         serving(LESSON, "--workers", "2", "--redis", redis.url, *QUICK) as server,
     ):
-        client = Client(server.port)
+        client, at_work = Client(server.port), set[str]()
+        while len(at_work) < 2:  # the second worker starts on when the server listens already
+            with client.post("ping", {}) as answered:
+                at_work.add(answered.response.headers["x-worker"])
         stream, _ = opened(client)
         with stream:
             client.build(50, 5.0)
