@@ -178,12 +178,13 @@ class RedisSSEBroker:
                         await connection.send_command("SUBSCRIBE", ALIVE, *self._inboxes)
                         self._connection = connection
                     while True:
-                        told = await connection.read_response(timeout=math.inf)
+                        told = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
                         self._deliver(*cast("tuple[bytes, bytes, bytes]", told))
                 finally:
                     self._connection = None
                     self.losses += 1
-                    await connection.disconnect(nowait=True)
+                    async with self._telling:  # and not under the feet of who tells now
+                        await connection.disconnect(nowait=True)
                     await pool.release(connection)
             except RedisError as error:
                 log.info("fan-out: the connection to Redis is lost (%s)", type(error).__name__)

@@ -38,7 +38,7 @@ def run(
         while True:
             while len(at_work) < workers:
                 worker = spawn.Process(target=work, args=(create_app, settings, listener, ready))
-                worker.start()
+                start(worker)
                 at_work.append(worker)
             if not told and (told := ready.wait(0.05)):
                 tell()
@@ -55,6 +55,15 @@ def run(
         for worker in at_work:
             worker.join(PATIENCE)
             worker.kill()
+
+
+def start(worker: BaseProcess) -> None:
+    """Ctrl-C is for this process, which ends its workers: one that had only begun would show a traceback."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        worker.start()  # with what is ignored now
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 class Worker(uvicorn.Server):
