@@ -137,10 +137,10 @@ class RedisSSEBroker:
             await asyncio.wait([self._listener], timeout=0.1)
 
     async def publish(self, session_id: str, event: Event) -> None:
-        await self._trips.ask("PUBLISH", self.channel(session_id), event.id + event.message)
+        await self._trips.ask(("PUBLISH", self.channel(session_id), event.id + event.message))
 
     async def hand_over(self, session_id: str, reader: str) -> None:
-        await self._trips.ask("PUBLISH", self.channel(session_id), HAND_OVER + reader)
+        await self._trips.ask(("PUBLISH", self.channel(session_id), HAND_OVER + reader))
 
     @asynccontextmanager
     async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:

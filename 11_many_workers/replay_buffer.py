@@ -105,9 +105,9 @@ class RedisSSEReplayBuffer:
             told += (f"step:{step.job}", step.number)
             script = RECORD_STEP
         try:
-            place = await self._trips.ask("EVALSHA", script.sha, 2, *told)
+            (place,) = await self._trips.ask(("EVALSHA", script.sha, 2, *told))
         except NoScriptError:  # Redis was started anew, and has done nothing
-            place = await self._trips.ask("EVAL", script.text, 2, *told)
+            (place,) = await self._trips.ask(("EVAL", script.text, 2, *told))
         return Event(id_of(stream, place), message) if isinstance(place, int) and place else None
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
@@ -127,7 +127,7 @@ class RedisSSEReplayBuffer:
         await self.client.delete(*keys_of(session_id)[1:])
 
     async def steps_done(self, session_id: str, job: str) -> int:
-        done = await self._trips.ask("HGET", keys_of(session_id)[2], f"step:{job}")
+        (done,) = await self._trips.ask(("HGET", keys_of(session_id)[2], f"step:{job}"))
         return int(done) if isinstance(done, bytes) else 0
 
 

@@ -1,6 +1,6 @@
 """Many questions in one round trip: what is asked while a trip is under way goes together with the next.
 
-trip  one write of all that waits, and the answers, in order; a trip that fails fails for all in it
+trip  one write of all questions, and their answers, in order; a trip that fails fails for all in it
 """
 
 # pyright: reportUnknownMemberType=false
@@ -8,6 +8,8 @@ trip  one write of all that waits, and the answers, in order; a trip that fails 
 
 import asyncio
 import math
+from collections.abc import Sequence
+from itertools import islice
 from typing import cast
 
 from redis.asyncio import Redis
@@ -16,6 +18,7 @@ from redis.exceptions import RedisError, ResponseError
 
 Question = tuple[str | int | float, ...]
 Answer = bytes | int | list[bytes | None] | None
+TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 class RoundTrips:
@@ -24,44 +27,69 @@ class RoundTrips:
     def __init__(self, client: Redis) -> None:
         self._pool = client.connection_pool
         self._connection: AbstractConnection | None = None
-        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._under_way: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[Sequence[Question], asyncio.Future[list[Answer]]]] = []
+        self._under_way = False
+        self._travelling: asyncio.Task[None] | None = None
 
-    def ask(self, *question: str | int | float) -> asyncio.Future[Answer]:
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((question, answer))
-        if self._under_way is None:
-            self._under_way = asyncio.create_task(self._travel())
-        return answer
+    async def ask(self, *questions: Question) -> list[Answer]:
+        """Who finds nobody under way goes at once, and alone: whoever is cancelled then fails nobody else."""
+        if self._under_way:
+            answers: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+            self._waiting.append((questions, answers))
+            return await answers
+        self._under_way = True
+        try:
+            return good(await self._trip(questions))
+        finally:
+            if self._waiting:
+                self._travelling = asyncio.create_task(self._travel())
+            else:
+                self._under_way = False
 
     async def _travel(self) -> None:
         try:
             while self._waiting:
                 together, self._waiting = self._waiting, []
                 try:
-                    await self._trip(together)
-                except (RedisError, OSError, TimeoutError) as error:
-                    if self._connection:
-                        await self._connection.disconnect(nowait=True)
-                    for _, answer in together:
-                        if not answer.done():
-                            answer.set_exception(error)
+                    found = iter(await self._trip([each for questions, _ in together for each in questions]))
+                except TROUBLE as error:
+                    for _, answers in together:
+                        if not answers.done():
+                            answers.set_exception(error)
+                    continue
+                for questions, answers in together:
+                    own = list(islice(found, len(questions)))
+                    if answers.done():
+                        continue  # who asked was cancelled
+                    try:
+                        answers.set_result(good(own))
+                    except ResponseError as error:
+                        answers.set_exception(error)
         finally:
-            self._under_way = None
+            self._under_way = False
 
-    async def _trip(self, together: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+    async def _trip(self, questions: Sequence[Question]) -> list[Answer | ResponseError]:
         connection = self._connection = self._connection or await self._pool.get_connection()
         if connection.is_connected and await connection.can_read():
             await connection.disconnect(nowait=True)  # closed by Redis since the last trip
-        async with asyncio.timeout(connection.socket_timeout):
-            questions = connection.pack_commands(question for question, _ in together)
-            await connection.send_packed_command(questions)
-            for _, answer in together:
-                try:
-                    found = cast("Answer", await connection.read_response(timeout=math.inf))
-                except ResponseError as error:
-                    if not answer.done():
-                        answer.set_exception(error)
-                else:
-                    if not answer.done():  # who asked may have been cancelled
-                        answer.set_result(found)
+        try:
+            async with asyncio.timeout(connection.socket_timeout):
+                await connection.send_packed_command(connection.pack_commands(questions))
+                return [await answer(connection) for _ in questions]
+        except TROUBLE:
+            await connection.disconnect(nowait=True)
+            raise
+
+
+async def answer(connection: AbstractConnection) -> Answer | ResponseError:
+    try:
+        return cast("Answer", await connection.read_response(timeout=math.inf))
+    except ResponseError as error:
+        return error  # of this question; the next one has an answer of its own
+
+
+def good(answers: list[Answer | ResponseError]) -> list[Answer]:
+    for found in answers:
+        if isinstance(found, ResponseError):
+            raise found
+    return cast("list[Answer]", answers)

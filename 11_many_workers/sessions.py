@@ -5,7 +5,6 @@ use     whatever shows that a session is still needed: a request, an open stream
 reader  the GET that carries the stream now, whichever worker serves it: the last to come
 """
 
-import asyncio
 import secrets
 import sqlite3
 import time
@@ -154,11 +153,12 @@ class RedisSessions:
 
     async def use(self, session_id: str) -> Session | None:
         """All keys of a session are renewed together: events that ended before it would be missed."""
-        ask, ttl = self._trips.ask, round(self._ttl * 1000)
-        renewed = [ask("PEXPIRE", key, ttl) for key in keys_of(session_id)]
-        listed = ask("ZADD", OPEN, "XX", time.time() + self._ttl, session_id)
-        session = ask("HMGET", keys_of(session_id)[0], "protocol", "reader")
-        *_, found = await asyncio.gather(*renewed, listed, session)
+        ttl = round(self._ttl * 1000)
+        *_, found = await self._trips.ask(
+            *(("PEXPIRE", key, ttl) for key in keys_of(session_id)),
+            ("ZADD", OPEN, "XX", time.time() + self._ttl, session_id),
+            ("HMGET", keys_of(session_id)[0], "protocol", "reader"),
+        )
         match found:
             case [bytes(protocol), bytes(reader)]:
                 return Session(session_id, protocol.decode(), reader.decode())
@@ -167,7 +167,7 @@ class RedisSessions:
 
     async def read_by(self, session_id: str, reader: str) -> None:
         # Not where the session has ended in the meantime: it would be there again, and half of it.
-        await self._trips.ask("EVAL", READ_BY, 1, keys_of(session_id)[0], reader)
+        await self._trips.ask(("EVAL", READ_BY, 1, keys_of(session_id)[0], reader))
 
     async def end(self, session_id: str) -> bool:
         await self._client.zrem(OPEN, session_id)
