@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from docket import Docket, Retry, Worker
@@ -59,8 +59,11 @@ class Work:
         for job, session_id, build in self._unfinished.all() if self._unfinished else ():
             await self._next_turn(session_id, job, build.steps, build.interval, 0)
 
-    async def _next_turn(self, session_id: str, job: str, steps: int, interval: float, done: int) -> None:
-        add = self._docket.add(self.take_turn, key=f"{job}:{done}")
+    async def _next_turn(
+        self, session_id: str, job: str, steps: int, interval: float, done: int, after: float = 0.0
+    ) -> None:
+        when = datetime.now(UTC) + timedelta(seconds=after)
+        add = self._docket.add(self.take_turn, when=when, key=f"{job}:{done}")
         async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
             await add(session_id, job, steps, interval)
 
@@ -75,6 +78,8 @@ class Work:
         """Go on after the last step that is recorded; what cannot be recorded now is tried again.
 
         The engine that has lost Redis waits until all turns have ended, and takes no more: so they do end.
+        It may have given a turn to two workers. The end of one takes the other's out of the queue too, and if
+        that worker dies nobody has the job any more: so who is too late looks after it again in a while.
         """
         done = await self._buffer.steps_done(session_id, job)
         due, losses = time.monotonic(), self._broker.losses
@@ -85,7 +90,9 @@ class Work:
                 due += interval
                 await asyncio.sleep(due - time.monotonic())  # the work
             if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
-                return  # another worker has done this step: the job is in its hands
+                done = await self._buffer.steps_done(session_id, job)
+                await self._next_turn(session_id, job, steps, interval, done, self._limits.lease)
+                return
             done += 1
             if done <= steps and (time.monotonic() > until or self._broker.losses > losses):
                 await self._next_turn(session_id, job, steps, interval, done)

@@ -1,0 +1,54 @@
+"""A job that two workers have: each step once, and whoever of them dies."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from redis_11 import real_redis
+
+from build import Build
+from event import Event
+from limits import Limits, Settings
+from replay_buffer import Step
+from server import MCPServer
+from storage import opened
+from worker import told, working
+
+STEPS = 6
+
+
+def test_a_job_goes_on_although_the_other_worker_at_it_dies(tmp_path: Path) -> None:
+    """The engine gives a turn to another worker where it takes the first for dead: then both are at the job.
+
+    Here the other one does a single step, and is never heard of again.
+    """
+
+    async def test(redis: str) -> list[Event]:
+        limits = Limits(lease=0.4)
+        async with opened(Settings(limits, "redis", redis)) as storage:
+            server = MCPServer(
+                sse_broker=storage.broker,
+                sse_replay_buffer=storage.buffer,
+                sessions=storage.sessions,
+                limits=limits,
+            )
+            session = await server.open("2025-11-25")
+            async with working(storage, server, limits) as work:
+                await work.begin(session.id, 1, Build(steps=STEPS, interval=0.3))
+                job = f"{session.id}:1"
+
+                async def until(done: int) -> None:
+                    async with asyncio.timeout(20):
+                        while await storage.buffer.steps_done(session.id, job) < done:  # noqa: ASYNC110
+                            await asyncio.sleep(0.02)
+
+                await until(1)
+                assert await server.send(session.id, told(2, STEPS), Step(job, 2))
+                await until(STEPS + 1)
+            first = await storage.buffer.replay(session.id, None)
+            return await storage.buffer.replay(session.id, f"{first[0].id[:8]}{0:08}")
+
+    with real_redis(tmp_path) as redis:
+        events = asyncio.run(test(redis.url))
+    data = [json.loads(event.message)["params"]["data"] for event in events]
+    assert [each.get("number") for each in data] == [*range(1, STEPS + 1), None]
