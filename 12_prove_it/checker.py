@@ -16,7 +16,8 @@ import laws_of_the_door
 from lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
 from law import LAWS, Case, Law, Weight
 from oracle import Fault
-from session import NotMcpError, Peer, now
+from peer import Peer
+from session import NotMcpError, now
 from survey import survey
 
 HELD_IN = (laws, laws_of_the_door)  # their import has filled LAWS

@@ -10,7 +10,8 @@ from pydantic import JsonValue
 from lab import Lab, NotReachedError, Play
 from law import Case, Weight, broken, events_at_home, home, law, resumed
 from oracle import Verdict
-from session import Answer, Stream, now
+from peer import Answer
+from session import Stream, now
 from wire import Cut, How
 
 EVICTING = 8.0  # seconds at most
