@@ -16,12 +16,13 @@ from httpx_sse import EventSource, SSEError
 from pydantic import JsonValue
 
 from death import STAGES, Death
-from messages import Content, Initialized, Message, Progress, RefusedError, ToolResult, Wire
+from handshake import handshake
+from messages import Content, Message, Progress, RefusedError, ToolResult, Wire
 from say import say
 from session_cache import SessionCache, UnusableError, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
-INITIALIZE_ID, CALL_ID = 1, 2
+CALL_ID = 2  # 1 was that of the handshake
 
 
 class NothingLeftError(Exception):
@@ -77,30 +78,12 @@ class Client:
 
     async def initialize(self) -> SessionCache:
         self.death.at("connecting")
-        params: JsonValue = {
-            "protocolVersion": self.flags.protocol,
-            "capabilities": {},
-            "clientInfo": {"name": "client.py", "version": "1.0.0"},
-        }
-        message: JsonValue = {"jsonrpc": "2.0", "id": INITIALIZE_ID, "method": "initialize", "params": params}
-        async with self.wire.post(message, None, lambda: self.death.at("initializing")) as source:
-            last_event_id = ""
-            async for event in source.aiter_sse():
-                last_event_id = event.id or last_event_id
-                if event.data:
-                    break
-            else:
-                raise ValueError("initialize was not answered")
-        protocol = Initialized.model_validate(Message.model_validate_json(event.data).result).protocol
-        self.cache = SessionCache(
-            url=self.flags.url,
-            protocol=protocol,
-            session_id=source.response.headers["mcp-session-id"],
-            last_event_id=last_event_id,
-            city=self.city,
+        url, protocol = self.flags.url, self.flags.protocol
+        self.cache = await handshake(
+            self.wire, url, protocol, self.city, lambda: self.death.at("initializing")
         )
         self.cache.save(self.flags.cache)
-        say("session", f"opened with MCP {protocol}")
+        say("session", f"opened with MCP {self.cache.protocol}")
         self.death.at("initialized")
         return self.cache
 

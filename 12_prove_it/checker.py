@@ -11,15 +11,19 @@ from random import Random
 
 import httpx
 
-import laws
+import laws_of_bounds
 import laws_of_the_door
+import laws_of_the_stream
+import laws_of_the_whole
 from lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
 from law import LAWS, Case, Law, Weight
 from oracle import Fault
-from session import NotMcpError, Peer, now
+from peer import Peer
+from session import NotMcpError, now
 from survey import survey
 
-HELD_IN = (laws, laws_of_the_door)  # their import has filled LAWS
+HELD_IN = (laws_of_the_whole, laws_of_the_stream, laws_of_the_door, laws_of_bounds)  # they have filled LAWS
+LAWS.sort(key=lambda law: law.number)
 OWN_SESSION = 4  # the law that is broken when uncut runs are mixed
 ENOUGH = 3  # broken cases of a law
 

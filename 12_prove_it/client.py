@@ -19,8 +19,8 @@ from rich.live import Live
 from checker import Order, Report, examine
 from gallery import run_gallery
 from lab import Arguments, NothingToResumeError, UnfitError
+from peer import LONG, Peer
 from report import as_json, as_junit, command, print_faults, print_not_reached, save_svg, summary, table
-from session import LONG, Peer
 from survey import MANY, OFTEN, open_first, tools_of
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

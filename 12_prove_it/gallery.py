@@ -21,8 +21,8 @@ from checker import Order, Report, examine
 from lab import Arguments, UnfitError
 from lies import LIES, Lie
 from oracle import Verdict
+from peer import LONG, Peer
 from report import printable
-from session import LONG, Peer
 
 AT_THE_SAME_TIME = 6
 ARGS: Arguments = {"count": 8, "interval": 0.07}

@@ -21,7 +21,8 @@ import httpx
 from pydantic import JsonValue
 
 from oracle import Fault, Oracle, Verdict
-from session import LONGEST_RETRY, End, Peer, Session, Stream, now
+from peer import Peer
+from session import LONGEST_RETRY, End, Session, Stream, now
 from wire import Cut, wire
 
 TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")

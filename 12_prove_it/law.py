@@ -3,6 +3,7 @@
 MUST, SHOULD  the specification's words (2025-11-25, "Streamable HTTP")
 our reading   what follows for a client that wants its messages, where the specification is silent or says MAY
 stakes        what it is worth to a user
+check         puts it: it holds, or raises BrokenError or NotReachedError
 case          one try of a law; its seed decides all that is random in it, so that it can be repeated
 heavy         a law that has the server to itself
 """

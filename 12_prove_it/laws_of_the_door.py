@@ -1,23 +1,15 @@
-"""The laws of what is refused, bounded and prompt, 7 to 10; the others are in `laws.py`."""
+"""Laws 7 and 9: what cannot be served is refused, aloud."""
 
 import asyncio
 import json
 import re
 
-import httpx
-from pydantic import JsonValue
-
-from lab import Lab, NotReachedError, Play
+from eviction import evicted
+from lab import Lab, NotReachedError
 from law import Case, Weight, broken, events_at_home, home, law, resumed
 from oracle import Verdict
-from session import Answer, Stream, now
-from wire import Cut, How
-
-EVICTING = 8.0  # seconds at most
-AT_MOST = 4  # rounds of three fast calls, to have something evicted
-TRIES = 9
-LARGE = 16_000_000  # bytes; more than a JSON-RPC message is
-
+from peer import Answer
+from session import Stream
 
 # --- 7. Said aloud
 
@@ -63,7 +55,7 @@ async def an_evicted_id_is_refused(lab: Lab, case: Case) -> None:
     stream, sent = await evicted(lab)
     if stream is None:
         raise NotReachedError(f"all of {sent} messages were kept")
-    must_be_refused(stream.session.headers.get("last-event-id", "the first one"), stream)
+    must_be_refused("the first one", stream)
 
 
 @law(
@@ -88,99 +80,6 @@ async def an_ended_session_is_404(lab: Lab, case: Case) -> None:
         ):
             if answer.status != 404 and not (answer.status == 405 and "GET" in answer.asked):
                 raise broken(Verdict.SILENT, f"404 for {what}", str(answer.status), answer)
-
-
-# --- 8. Bounded
-
-
-@law(
-    8,
-    Weight.OURS,
-    "Is the number of events bounded that are kept for a session?",
-    "Silent",
-    "One busy client fills the server's memory.",
-    heavy=True,
-)
-async def events_are_bounded(lab: Lab, case: Case) -> None:
-    stream, sent = await evicted(lab)
-    if stream is None:
-        raise NotReachedError(f"all of {sent} messages were kept; the bound, if there is one, is higher")
-
-
-async def evicted(lab: Lab) -> tuple[Stream | None, int]:
-    """Send many messages until the first of a session is no longer kept, but not for ever; done once."""
-    async with lab.evicting:
-        if lab.evicted is None:
-            events_at_home(lab)
-            lab.evicted = await evict(lab)
-        return lab.evicted
-
-
-async def evict(lab: Lab) -> tuple[Stream | None, int]:
-    session = await lab.session()
-    first = home(lab, await lab.play(lab.fast, session=session))  # a bound for a stream shows by itself
-    due = next(event for event in first.events if event.id != first.ids[0])
-    sent = len(first.events)
-    deadline = now() + EVICTING
-    for _ in range(AT_MOST):
-        stream = await resumed(session, first.ids[0])
-        if not stream.events or stream.events[0].id != due.id:
-            return stream, sent
-        if now() > deadline:
-            break
-        calls: list[JsonValue] = [
-            {"name": lab.tool, "arguments": lab.fast_args, "_meta": {"progressToken": f"evict-{sent}-{turn}"}}
-            for turn in range(3)
-        ]
-        await asyncio.gather(*(session.call("tools/call", params) for params in calls))
-        if lab.home == "GET":
-            await asyncio.sleep(lab.fast.lasts * 1.2)  # the calls were answered at once
-        sent += 3 * sum(map(len, lab.fast.due.values()))
-    return None, sent
-
-
-@law(
-    8,
-    Weight.OURS,
-    "Is a body of 16 MB refused?",
-    "Silent",
-    "Anybody can fill the server's memory.",
-    heavy=True,
-)
-async def bodies_are_bounded(lab: Lab, case: Case) -> None:
-    session = await lab.session()
-    padding = (
-        b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"_meta": {"padding": "' + b"a" * LARGE
-    )
-    try:
-        answer = await lab.peer.ask("POST", session.headers, padding + b'"}}}')
-    except httpx.TransportError:
-        return  # the connection was closed over it: bounded, if not said
-    if answer.status < 400:
-        raise broken(Verdict.UNBOUNDED, "413", str(answer.status), answer)
-
-
-@law(
-    8,
-    Weight.OURS,
-    "Is the session served while one of its readers has stopped reading?",
-    "Silent",
-    "One sleeping laptop stops a session, or its server.",
-    heavy=True,
-)
-async def a_stalled_reader_hinders_nobody(lab: Lab, case: Case) -> None:
-    events_at_home(lab, fast=True)
-    session = await lab.session()
-    stall = {lab.home: [Cut(1, 0, How.SILENCE)]}
-    playing = asyncio.create_task(lab.play(lab.fast, stall, away=lab.fast.lasts + 0.5, session=session))
-    try:
-        await asyncio.sleep(lab.fast.lasts * 0.8)  # long enough for what is not read to pile up
-        answer, message = await session.call("ping", {})
-        if message.result is None:
-            raise broken(Verdict.HUNG, "an answer to a ping", f"none in {lab.peer.patience:g} s", answer)
-    finally:
-        playing.cancel()
-        await asyncio.wait({playing})
 
 
 # --- 9. Bad input
@@ -248,39 +147,3 @@ async def must_be_shut(lab: Lab, headers: dict[str, str]) -> None:
     for answer in answers:
         if answer.status < 400:
             raise broken(Verdict.OPEN_DOOR, "403, or another 4xx", str(answer.status), answer)
-
-
-# --- 10. Prompt
-
-
-@law(
-    10,
-    Weight.OURS,
-    "Does a replay cost what was missed, and not what is kept?",
-    "Silent",
-    "The busier the session, the slower the reconnect: just when all reconnect.",
-    heavy=True,
-)
-async def a_replay_costs_what_was_missed(lab: Lab, case: Case) -> None:
-    events_at_home(lab, fast=True)
-    few, many = await asyncio.gather(lab.play(lab.slow), lab.play(lab.fast))
-    small, large = await quickest(lab, few, many)
-    if large > 3 * small + 0.003:
-        kept = len(home(lab, many).events)
-        came = (
-            f"{1000 * large:.1f} ms with {kept} kept, {1000 * small:.1f} ms with {len(home(lab, few).events)}"
-        )
-        raise broken(Verdict.UNBOUNDED, "the last message in the same time, however many are kept", came)
-
-
-async def quickest(lab: Lab, *plays: Play) -> list[float]:
-    """The least of some tries for each, in turn: what else the machine does only makes them longer."""
-    times: list[list[float]] = [[] for _ in plays]
-    for _ in range(TRIES):
-        for play, tries in zip(plays, times, strict=True):
-            began = now()
-            stream = await resumed(play.session, home(lab, play).ids[-2])
-            if not stream.events:
-                raise NotReachedError("the last message could not be had again")
-            tries.append(stream.events[0].at - began)
-    return [min(tries) for tries in times]

@@ -4,14 +4,12 @@ session  what `initialize` opened, named by `Mcp-Session-Id`
 stream   what a POST or a standing GET brings, over all the connections that it takes
 event    an id and data; one without data is a priming event: a cursor before the first message
 cursor   the last id that came: `Last-Event-ID` when the stream is resumed
-answer   what a request was answered with: where a stream was asked for, a refusal
 """
 
 import asyncio
 import contextlib
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self
@@ -20,16 +18,11 @@ import httpx
 from httpx_sse import EventSource, SSEError
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from evidence import evidence
+from peer import STREAM, Answer, Peer
 from wire import Wire
 
-LONG = 300.0  # seconds; each reading is ended by its own patience before
-STREAM = "text/event-stream"
 LONGEST_RETRY = 2.0  # seconds; a server may ask for more than a check can wait
-DULL = re.compile(  # headers that prove nothing
-    r"(?im)^(accept-encoding|connection|user-agent|host|date|server|vary|keep-alive|cache-control|pragma|"
-    r"content-length|transfer-encoding|x-(?!mcp)[\w-]+|access-control-[\w-]+|[\w-]*-policy):.*\n"
-)
-SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
 
 
 class NotMcpError(Exception):
@@ -65,70 +58,6 @@ class Event:
     id: str  # empty: it brought none of its own
     data: str
     at: float  # by the clock of the event loop
-
-
-@dataclass(frozen=True)
-class Answer:
-    asked: str
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    def refusal(self) -> str | None:
-        """What its JSON-RPC error says, if it is a 4xx and has one."""
-        try:
-            told: JsonValue = json.loads(self.text)
-        except ValueError:
-            return None
-        match told:
-            case {"error": {"message": str(say)}} if 400 <= self.status < 500:
-                return say
-            case _:
-                return None
-
-    def __str__(self) -> str:
-        return f"> {self.asked}\n< {self.status} {self.text[:300]}"
-
-
-class Peer:
-    """The server under test, and how it is spoken to."""
-
-    def __init__(
-        self, url: str, http: httpx.AsyncClient, headers: dict[str, str], protocol: str, patience: float
-    ) -> None:
-        self.url, self.http, self.headers = url, http, headers
-        self.protocol, self.patience = protocol, patience
-        self.requests = 0
-        self.host = httpx.URL(url).netloc.decode()
-
-    def request(
-        self, method: str, headers: Mapping[str, str], content: bytes | None = None, port: int | None = None
-    ) -> httpx.Request:
-        """A request to the server, or to a wire that leads to it; the server sees its own name either way."""
-        self.requests += 1
-        url = httpx.URL(self.url)
-        if port:
-            url = url.copy_with(scheme="http", host="127.0.0.1", port=port)
-        told = {"host": self.host, "accept": f"application/json, {STREAM}"} | self.headers | dict(headers)
-        if content is not None and "content-type" not in told:
-            told["content-type"] = "application/json"
-        return self.http.build_request(
-            method, url, headers={name: value for name, value in told.items() if value}, content=content
-        )
-
-    async def ask(self, method: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
-        """One request and its answer; of a stream, what comes in time. No answer: TimeoutError."""
-        request = self.request(method, headers, content)
-        asked = " ".join([method, *(f"{name}: {value[:80]}" for name, value in headers.items())])
-        asked = f"{asked} {content[:200].decode(errors='replace') if content else ''}"
-        async with asyncio.timeout(self.patience):
-            response = await self.http.send(request, stream=True)
-        pieces: list[str] = []
-        with contextlib.suppress(TimeoutError, httpx.TransportError):
-            async with asyncio.timeout(self.patience):
-                pieces = [piece async for piece in response.aiter_text()]
-        await response.aclose()
-        return Answer(asked, response.status_code, response.headers, "".join(pieces))
 
 
 class Session:
@@ -200,9 +129,8 @@ class Stream:
     answer: Answer | None = None  # the last one
     error: httpx.TransportError | None = None
     response: Message | None = None
-    stands: asyncio.Event = field(
-        default_factory=asyncio.Event
-    )  # a connection does, with a cursor if it has one
+    # A connection does, with a cursor if it has one.
+    stands: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -289,20 +217,8 @@ class Stream:
             await self.changed.wait()
 
     def evidence(self) -> str:
-        """The bytes around each end of a connection: what went out, and the last and first that came in."""
-        lines: list[str] = []
-        for number, connection in enumerate(self.wire.connections if self.wire else []):
-            cut = f", cut: {connection.cut}" if connection.was_cut else ""
-            lines.append(f"-- {self.method} stream, connection {number + 1}{cut}")
-            lines.append(f"> {shown(bytes(connection.sent))}")
-            lines.append(f"< {shown(connection.received)}")
-        return "\n".join(lines[:3] + ["..."] * (len(lines) > 12) + lines[3:][-9:])
+        return evidence(self.method, self.wire)
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def shown(raw: bytes) -> str:
-    text = DULL.sub("", raw.decode(errors="backslashreplace").replace("\r\n", "\n"))
-    return re.sub(r"\n{2,}", "\n", SECRET.sub(r"\1(hidden)", text)).strip()

@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError
 from oracle import Fault, Oracle, Verdict
-from session import Message, NotMcpError, Peer, Session, Stream
+from peer import Peer
+from session import Message, NotMcpError, Session, Stream
 
 MANY, OFTEN = 2000, 0.001
 NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages")

@@ -1,0 +1,37 @@
+"""What the liar refuses before it looks into it: foreign names, wrong methods and headers, large bodies."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from lies import Lie
+from messages import PROTOCOLS, Message, Refusal, parse
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MAX_BODY = 1_000_000
+
+
+def check(request: Request, lie: Lie) -> None:
+    headers = request.headers
+    if urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
+        raise Refusal(421, "This server answers to its own name only: address it as localhost.")
+    origin = headers.get("origin")
+    if origin and urlsplit(origin).hostname not in LOOPBACK and lie is not Lie.ASK_NO_ORIGIN:  # LIE
+        raise Refusal(403, "Pages of this Origin may not talk to this server.")
+    if request.method not in ("GET", "POST", "DELETE"):
+        raise Refusal(405, "Use POST to send, GET to listen, DELETE to end the session.")
+    if request.method == "GET" and "text/event-stream" not in headers.get("accept", ""):
+        raise Refusal(406, "GET opens an event stream: send Accept: text/event-stream.")
+    if request.method == "POST" and headers.get("content-type", "").split(";")[0] != "application/json":
+        raise Refusal(415, "Send Content-Type: application/json.")
+    if headers.get("mcp-protocol-version", PROTOCOLS[0]) not in PROTOCOLS:
+        raise Refusal(400, f"This server speaks MCP {', '.join(PROTOCOLS)}.")
+
+
+async def read(request: Request, lie: Lie) -> Message:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY and lie is not Lie.TAKE_ANY_BODY:  # LIE
+            raise Refusal(413, f"The body is larger than {MAX_BODY} bytes.")
+    return parse(Message, bytes(body))

@@ -1,0 +1,27 @@
+"""Evidence: the bytes around each end of a connection, without what proves nothing and what is secret."""
+
+import re
+
+from wire import Wire
+
+DULL = re.compile(  # headers that prove nothing
+    r"(?im)^(accept-encoding|connection|user-agent|host|date|server|vary|keep-alive|cache-control|pragma|"
+    r"content-length|transfer-encoding|x-(?!mcp)[\w-]+|access-control-[\w-]+|[\w-]*-policy):.*\n"
+)
+SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
+
+
+def evidence(method: str, wire: Wire | None) -> str:
+    """What went out, and the last and first that came in."""
+    lines: list[str] = []
+    for number, connection in enumerate(wire.connections if wire else []):
+        cut = f", cut: {connection.cut}" if connection.was_cut else ""
+        lines.append(f"-- {method} stream, connection {number + 1}{cut}")
+        lines.append(f"> {shown(bytes(connection.sent))}")
+        lines.append(f"< {shown(connection.received)}")
+    return "\n".join(lines[:3] + ["..."] * (len(lines) > 12) + lines[3:][-9:])
+
+
+def shown(raw: bytes) -> str:
+    text = DULL.sub("", raw.decode(errors="backslashreplace").replace("\r\n", "\n"))
+    return re.sub(r"\n{2,}", "\n", SECRET.sub(r"\1(hidden)", text)).strip()
