@@ -90,8 +90,8 @@ class Work:
                 due += interval
                 await asyncio.sleep(due - time.monotonic())  # the work
             if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
-                done = await self._buffer.steps_done(session_id, job)
-                await self._next_turn(session_id, job, steps, interval, done, self._limits.lease)
+                reached = await self._buffer.steps_done(session_id, job)
+                await self._next_turn(session_id, job, steps, interval, reached, self._limits.lease)
                 return
             done += 1
             if done <= steps and (time.monotonic() > until or self._broker.losses > losses):
