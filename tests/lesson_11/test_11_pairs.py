@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager, closing
 from pathlib import Path
 from typing import cast
 
@@ -325,20 +325,22 @@ def test_a_session_that_just_goes_away_leaves_nothing(kind: str, tmp_path: Path)
     """Law 8; on Redis its keys have a time to live."""
 
     async def test() -> None:
-        buffer = InMemorySSEReplayBuffer() if kind == "memory" else SQLiteSSEReplayBuffer(tmp_path / "e.db")
-        sessions = (
-            InMemorySessions(0.05, buffer.forget)
-            if kind == "memory"
-            else SQLiteSessions(tmp_path / "e.db", 0.05, buffer.forget)
-        )
-        server = MCPServer(sse_replay_buffer=buffer, sessions=sessions)
-        gone = await server.open("2025-11-25")
-        await server.notify(gone.id, 1)
-        assert await buffer.replay(gone.id, None)
-        await asyncio.sleep(0.1)
-        assert await sessions.use(gone.id) is None
-        await server.open("2025-11-25")
-        assert not await buffer.replay(gone.id, None)
+        with ExitStack() as stack:
+            if kind == "memory":
+                buffer = InMemorySSEReplayBuffer()
+                sessions = InMemorySessions(0.05, buffer.forget)
+            else:
+                buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(tmp_path / "e.db")))
+                sessions = SQLiteSessions(tmp_path / "e.db", 0.05, buffer.forget)
+                stack.enter_context(closing(sessions))
+            server = MCPServer(sse_replay_buffer=buffer, sessions=sessions)
+            gone = await server.open("2025-11-25")
+            await server.notify(gone.id, 1)
+            assert await buffer.replay(gone.id, None)
+            await asyncio.sleep(0.1)
+            assert await sessions.use(gone.id) is None
+            await server.open("2025-11-25")
+            assert not await buffer.replay(gone.id, None)
 
     run(test)
 
