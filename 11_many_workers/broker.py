@@ -21,13 +21,12 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from event import Event
+from event import ID, Event
 from round_trips import RoundTrips
 
 log = logging.getLogger(__name__)
 ALIVE = "mcp:alive"  # a channel that is always subscribed to, so that there is always a connection
 AGAIN = 0.25  # seconds until the next try to reach Redis
-DIGITS = 16
 HAND_OVER = "reader: "
 
 
@@ -137,7 +136,7 @@ class RedisSSEBroker:
             await asyncio.wait([self._listener], timeout=0.1)
 
     async def publish(self, session_id: str, event: Event) -> None:
-        await self._trips.ask(("PUBLISH", self.channel(session_id), event.id + event.message))
+        await self._trips.ask(("PUBLISH", self.channel(session_id), f"{event.id} {event.message}"))
 
     async def hand_over(self, session_id: str, reader: str) -> None:
         await self._trips.ask(("PUBLISH", self.channel(session_id), HAND_OVER + reader))
@@ -199,5 +198,8 @@ class RedisSSEBroker:
             elif data.startswith(HAND_OVER.encode()):
                 inbox.hand_over(data[len(HAND_OVER) :].decode())
             else:
-                digits = DIGITS if data[:DIGITS].isdigit() else 0  # none where nothing is recorded
-                inbox.put(Event(data[:digits].decode(), data[digits:].decode()))
+                event_id, _, message = data.decode(errors="replace").partition(" ")
+                if ID.fullmatch(event_id) or not event_id:  # none where nothing is recorded
+                    inbox.put(Event(event_id, message))
+                else:
+                    inbox.look()  # not from us

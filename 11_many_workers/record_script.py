@@ -30,7 +30,7 @@ if place % 64 == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 if ARGV[5] ~= '' then
-  redis.call('PUBLISH', ARGV[5], string.format('%s%08d', ARGV[4], place) .. ARGV[1])
+  redis.call('PUBLISH', ARGV[5], string.format('%s%08d ', ARGV[4], place) .. ARGV[1])
 end
 return place
 """

@@ -41,32 +41,33 @@ class RoundTrips:
         try:
             return good(await self._trip(questions))
         finally:
-            if self._waiting:
-                self._travelling = asyncio.create_task(self._travel())
-            else:
-                self._under_way = False
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._under_way = bool(self._waiting)
+        if self._waiting:
+            self._travelling = asyncio.create_task(self._travel())
 
     async def _travel(self) -> None:
+        together, self._waiting = self._waiting, []
         try:
-            while self._waiting:
-                together, self._waiting = self._waiting, []
+            found = iter(await self._trip([each for questions, _ in together for each in questions]))
+            for questions, answers in together:
+                own = list(islice(found, len(questions)))
+                if answers.done():
+                    continue  # who asked was cancelled
                 try:
-                    found = iter(await self._trip([each for questions, _ in together for each in questions]))
-                except TROUBLE as error:
-                    for _, answers in together:
-                        if not answers.done():
-                            answers.set_exception(error)
-                    continue
-                for questions, answers in together:
-                    own = list(islice(found, len(questions)))
-                    if answers.done():
-                        continue  # who asked was cancelled
-                    try:
-                        answers.set_result(good(own))
-                    except ResponseError as error:
-                        answers.set_exception(error)
+                    answers.set_result(good(own))
+                except ResponseError as error:
+                    answers.set_exception(error)
+        except Exception as error:  # noqa: BLE001 (all who asked are told, whatever it was)
+            for _, answers in together:
+                if not answers.done():
+                    answers.set_exception(error)
         finally:
-            self._under_way = False
+            for _, answers in together:
+                answers.cancel()  # whoever has no answer by now gets none
+            self._go_on()
 
     async def _trip(self, questions: Sequence[Question]) -> list[Answer | ResponseError]:
         connection = self._connection = self._connection or await self._pool.get_connection()

@@ -11,6 +11,7 @@ import json
 import logging
 import secrets
 import sys
+import time
 from collections.abc import AsyncGenerator
 
 from pydantic import JsonValue
@@ -86,6 +87,7 @@ class MCPServer:
         """
         async with self.broker.subscribe(session.id) as inbox:
             self.streams.add(inbox)
+            renewed = time.monotonic()
             try:
                 yield opening
                 while True:
@@ -93,12 +95,14 @@ class MCPServer:
                     if inbox.reader not in (None, session.reader):
                         return  # handed over, or ended
                     try:
-                        if events is None and await self.sessions.use(session.id) != session:
-                            return  # as above, and the broker did not tell
+                        if events is None or time.monotonic() > renewed + self.limits.max_idle / 4:
+                            renewed = time.monotonic()
+                            if await self.sessions.use(session.id) != session:
+                                return  # as above, and the broker did not tell
                         if self.buffer:
                             events = await self.from_cursor(self.buffer, session.id, cursor, events)
-                    except EvictedError:
-                        return  # too slow a reader: it is told when it comes back
+                    except (EvictedError, NotIssuedError):
+                        return  # too slow a reader, or an emptied storage: it is told when it comes back
                     except TROUBLE as error:
                         yield f": {excuse(error)}\n".encode()
                         await asyncio.sleep(AGAIN)
@@ -117,7 +121,7 @@ class MCPServer:
         buffer: SSEReplayBuffer, session_id: str, cursor: str, events: list[Event] | None
     ) -> list[Event]:
         """What follows the cursor: the events that came live if they do, else what the buffer has."""
-        if events is not None:
+        if events is not None and all(event.id for event in events):
             here = place_of(session_id, cursor)
             events = [event for event in events if event.place > here]
             if all(event.place == place for place, event in enumerate(events, here + 1)):

@@ -149,6 +149,7 @@ class RedisSessions:
             pipeline.pexpire(key, round(self._ttl * 1000))
             await pipeline.execute()
         await self._client.zadd(OPEN, {session.id: now + self._ttl})
+        await self._client.pexpire(OPEN, round(self._ttl * 1000))
         return session
 
     async def use(self, session_id: str) -> Session | None:
@@ -157,6 +158,7 @@ class RedisSessions:
         *_, found = await self._trips.ask(
             *(("PEXPIRE", key, ttl) for key in keys_of(session_id)),
             ("ZADD", OPEN, "XX", time.time() + self._ttl, session_id),
+            ("PEXPIRE", OPEN, ttl),
             ("HMGET", keys_of(session_id)[0], "protocol", "reader"),
         )
         match found:

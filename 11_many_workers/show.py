@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 STYLES = {"server": "magenta", "client": "cyan", "show": "bold"}
 PATIENCE = 120.0
 # Where all are killed nobody works on before one is started again. Some steps are left to come live.
-UNTIL_STARTED_AGAIN = ["--away", "6", "--steps", "24"]
+UNTIL_STARTED_AGAIN = ["--away", "8", "--steps", "24"]
 console = Console(highlight=False, soft_wrap=True)
 
 

@@ -26,6 +26,7 @@ from replay_buffer import (
     Step,
     keys_of,
 )
+from round_trips import RoundTrips
 from server import MCPServer
 from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
 from storage import connect
@@ -316,6 +317,59 @@ def test_recording_and_fan_out_are_one_round_trip(
             assert await reads() - before - 1 <= most, "its own count is one"
             await reader.read(10)
             assert reader.numbers == list(range(10))
+
+    run(test)
+
+
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_a_busy_stream_renews_its_session(kinds: tuple[str, str], redis: RedisServer, tmp_path: Path) -> None:
+    """What comes without a pause leaves no silence in which the stream would look."""
+
+    async def test() -> None:
+        async with pair(kinds, redis, tmp_path) as server:
+            ttl, server.limits = 0.6, Limits(ping=5.0, max_idle=0.6)
+            match server.buffer:
+                case RedisSSEReplayBuffer(client=client) if kinds[1] == "redis":
+                    server.sessions = RedisSessions(client, ttl)
+                case _:
+                    server.sessions = InMemorySessions(ttl)
+            reader = await Reader(server).open()
+            reading = asyncio.create_task(reader.read(30))
+            await sent(server, reader.session_id, 30, 0.05)
+            await reading
+            assert reader.numbers == list(range(30))
+            assert await server.sessions.use(reader.session_id)
+
+    run(test)
+
+
+def test_what_others_publish_ends_nothing(redis: RedisServer, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as server, connect(redis.url, 5) as other:
+            server.limits = Limits(ping=60.0)
+            reader = await Reader(server).open()
+            reading = asyncio.create_task(reader.read(4))
+            await server.notify(reader.session_id, 0)
+            while not reader.numbers:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            for strange in (b"\xff\xfe", b"", b"x y", b"1234567890123456789"):
+                await other.publish(RedisSSEBroker.channel(reader.session_id), strange)
+            await sent(server, reader.session_id, 3, 0.1)
+            await asyncio.wait_for(reading, 20)
+            assert reader.numbers == [0, 0, 1, 2]
+
+    run(test)
+
+
+def test_a_question_that_cannot_be_put_is_an_error_for_all_in_its_trip(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with connect(redis.url, 5) as client:
+            trips = RoundTrips(client)
+            asked = [trips.ask(("ECHO", text)) for text in ("alone", "fine", "\ud800", "fine too")]
+            told = await asyncio.gather(*asked, return_exceptions=True)
+            assert told[0] == [b"alone"]
+            assert all(isinstance(each, UnicodeEncodeError) for each in told[1:])
+            assert await trips.ask(("ECHO", "again")) == [b"again"]
 
     run(test)
 
