@@ -177,7 +177,9 @@ class RedisSSEBroker:
                         await connection.send_command("SUBSCRIBE", ALIVE, *self._inboxes)
                         self._connection = connection
                     while True:
-                        told = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+                        told = await connection.read_response(
+                            timeout=math.inf, disconnect_on_error=False, push_request=True
+                        )
                         self._deliver(*cast("tuple[bytes, bytes, bytes]", told))
                 finally:
                     self._connection = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from redis.asyncio import Redis
 from redis_11 import real_redis
 
 from broker import InMemorySSEBroker, RedisSSEBroker, SSEBroker
@@ -339,6 +340,23 @@ def test_a_busy_stream_renews_its_session(kinds: tuple[str, str], redis: RedisSe
             await reading
             assert reader.numbers == list(range(30))
             assert await server.sessions.use(reader.session_id)
+
+    run(test)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_whichever_protocol_a_client_speaks_the_broker_delivers(protocol: int, redis: RedisServer) -> None:
+    """A new client of redis-py speaks RESP3, in which what is published comes as a push."""
+
+    async def test() -> None:
+        async with (
+            Redis.from_url(redis.url, protocol=protocol) as client,
+            RedisSSEBroker(client) as broker,
+            broker.subscribe("session") as inbox,
+        ):
+            assert await inbox.take(20) is None
+            await broker.publish("session", Event("", "live"))
+            assert await inbox.take(20) == [Event("", "live")]
 
     run(test)
 
