@@ -16,12 +16,21 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.live import Live
 
-from checker import Order, Report, examine
-from gallery import run_gallery
-from lab import Arguments, NothingToResumeError, UnfitError
-from peer import LONG, Peer
-from report import as_json, as_junit, command, print_faults, print_not_reached, save_svg, summary, table
-from survey import MANY, OFTEN, open_first, tools_of
+from laboratory.checker import Order, Report, examine
+from laboratory.lab import Arguments, NothingToResumeError, UnfitError
+from laboratory.peer import LONG, Peer
+from laboratory.report import (
+    as_json,
+    as_junit,
+    command,
+    print_faults,
+    print_not_reached,
+    save_svg,
+    summary,
+    table,
+)
+from laboratory.survey import MANY, OFTEN, open_first, tools_of
+from liar.gallery import run_gallery
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 COULD_NOT_CHECK = 2

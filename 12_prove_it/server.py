@@ -17,11 +17,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from door import check, read
-from launch import launch
-from lies import LIES, Lie
-from memory import Session, Stream
-from messages import PROTOCOLS, Burst, Call, Message, Refusal, parse, response
+from liar.door import check, read
+from liar.launch import launch
+from liar.lies import LIES, Lie
+from liar.memory import Session, Stream
+from liar.messages import PROTOCOLS, Burst, Call, Message, Refusal, parse, response
 
 MAX_SESSIONS = 1000
 

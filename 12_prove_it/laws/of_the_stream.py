@@ -2,11 +2,11 @@
 
 import asyncio
 
-from lab import BrokenError, Lab, NotReachedError, Play
-from law import Case, Weight, broken, events_at_home, home, law, resumed
-from oracle import Verdict
-from session import End, Stream
-from wire import Cut, How
+from laboratory.lab import BrokenError, Lab, NotReachedError, Play
+from laboratory.oracle import Verdict
+from laboratory.session import End, Stream
+from laboratory.wire import Cut, How
+from laws.law import Case, Weight, broken, events_at_home, home, law, resumed
 
 # --- 4. Own stream, own session
 

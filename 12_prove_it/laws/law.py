@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from lab import BrokenError, Lab, NotReachedError, Play
-from oracle import Fault, Verdict
-from session import Session, Stream
+from laboratory.lab import BrokenError, Lab, NotReachedError, Play
+from laboratory.oracle import Fault, Verdict
+from laboratory.session import Session, Stream
 
 
 class Weight(StrEnum):

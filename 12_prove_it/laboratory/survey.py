@@ -12,10 +12,10 @@ from itertools import pairwise, permutations
 import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
-from lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError
-from oracle import Fault, Oracle, Verdict
-from peer import Peer
-from session import Message, NotMcpError, Session, Stream
+from laboratory.lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError
+from laboratory.oracle import Fault, Oracle, Verdict
+from laboratory.peer import Peer
+from laboratory.session import Message, NotMcpError, Session, Stream
 
 MANY, OFTEN = 2000, 0.001
 NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages")

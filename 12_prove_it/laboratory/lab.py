@@ -20,10 +20,10 @@ from random import Random
 import httpx
 from pydantic import JsonValue
 
-from oracle import Fault, Oracle, Verdict
-from peer import Peer
-from session import LONGEST_RETRY, End, Session, Stream, now
-from wire import Cut, wire
+from laboratory.oracle import Fault, Oracle, Verdict
+from laboratory.peer import Peer
+from laboratory.session import LONGEST_RETRY, End, Session, Stream, now
+from laboratory.wire import Cut, wire
 
 TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")
 LINGER = 0.25  # seconds in which a standing stream may yet bring what it should not

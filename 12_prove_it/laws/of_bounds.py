@@ -4,12 +4,12 @@ import asyncio
 
 import httpx
 
-from eviction import evicted
-from lab import Lab, NotReachedError, Play
-from law import Case, Weight, broken, events_at_home, home, law, resumed
-from oracle import Verdict
-from session import now
-from wire import Cut, How
+from laboratory.lab import Lab, NotReachedError, Play
+from laboratory.oracle import Verdict
+from laboratory.session import now
+from laboratory.wire import Cut, How
+from laws.eviction import evicted
+from laws.law import Case, Weight, broken, events_at_home, home, law, resumed
 
 TRIES = 9
 LARGE = 16_000_000  # bytes; more than a JSON-RPC message is

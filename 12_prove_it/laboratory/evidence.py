@@ -2,7 +2,7 @@
 
 import re
 
-from wire import Wire
+from laboratory.wire import Wire
 
 DULL = re.compile(  # headers that prove nothing
     r"(?im)^(accept-encoding|connection|user-agent|host|date|server|vary|keep-alive|cache-control|pragma|"

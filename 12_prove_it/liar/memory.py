@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
-from messages import Call, progress, response
+from liar.messages import Call, progress, response
 
 MAX_EVENTS, RETRY = 500, 20
 

@@ -1,9 +1,9 @@
 """Laws 1 to 3: each message has its id, and wherever a stream is cut, the whole is the same."""
 
-from lab import Lab, NotReachedError
-from law import Case, Weight, broken, events_at_home, home, law
-from oracle import Verdict
-from wire import Cut, How
+from laboratory.lab import Lab, NotReachedError
+from laboratory.oracle import Verdict
+from laboratory.wire import Cut, How
+from laws.law import Case, Weight, broken, events_at_home, home, law
 
 HUNDRED = 100
 

@@ -18,9 +18,9 @@ import httpx
 from httpx_sse import EventSource, SSEError
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from evidence import evidence
-from peer import STREAM, Answer, Peer
-from wire import Wire
+from laboratory.evidence import evidence
+from laboratory.peer import STREAM, Answer, Peer
+from laboratory.wire import Wire
 
 LONGEST_RETRY = 2.0  # seconds; a server may ask for more than a check can wait
 

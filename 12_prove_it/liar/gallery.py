@@ -17,12 +17,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from checker import Order, Report, examine
-from lab import Arguments, UnfitError
-from lies import LIES, Lie
-from oracle import Verdict
-from peer import LONG, Peer
-from report import printable
+from laboratory.checker import Order, Report, examine
+from laboratory.lab import Arguments, UnfitError
+from laboratory.oracle import Verdict
+from laboratory.peer import LONG, Peer
+from laboratory.report import printable
+from liar.lies import LIES, Lie
 
 AT_THE_SAME_TIME = 6
 ARGS: Arguments = {"count": 8, "interval": 0.07}
@@ -34,7 +34,7 @@ Results = dict[Lie, set[str]]
 @asynccontextmanager
 async def liar() -> AsyncGenerator[str]:
     """The server that tells all lies, for as long as it is needed; gives the start of its addresses."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     arguments = [sys.executable, str(here / "server.py"), "--port", "0", "--gallery"]
     process: Process = await asyncio.create_subprocess_exec(*arguments, stdout=PIPE, stderr=DEVNULL)
     try:

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
-from checker import Outcome, Report, Result
-from law import TITLES, Weight
+from laboratory.checker import Outcome, Report, Result
+from laws.law import TITLES, Weight
 
 STYLES = {Outcome.HOLDS: "green", Outcome.BROKEN: "bold red", Outcome.NOT_REACHED: "yellow"}
 

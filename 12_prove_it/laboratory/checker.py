@@ -11,18 +11,15 @@ from random import Random
 
 import httpx
 
-import laws_of_bounds
-import laws_of_the_door
-import laws_of_the_stream
-import laws_of_the_whole
-from lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
-from law import LAWS, Case, Law, Weight
-from oracle import Fault
-from peer import Peer
-from session import NotMcpError, now
-from survey import survey
+from laboratory.lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
+from laboratory.oracle import Fault
+from laboratory.peer import Peer
+from laboratory.session import NotMcpError, now
+from laboratory.survey import survey
+from laws import of_bounds, of_the_door, of_the_stream, of_the_whole
+from laws.law import LAWS, Case, Law, Weight
 
-HELD_IN = (laws_of_the_whole, laws_of_the_stream, laws_of_the_door, laws_of_bounds)  # they have filled LAWS
+HELD_IN = (of_the_whole, of_the_stream, of_the_door, of_bounds)  # they have filled LAWS
 LAWS.sort(key=lambda law: law.number)
 OWN_SESSION = 4  # the law that is broken when uncut runs are mixed
 ENOUGH = 3  # broken cases of a law

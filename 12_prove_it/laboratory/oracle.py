@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
-from session import Event
+from laboratory.session import Event
 
 WORD = re.compile(
     r"\w+(?:\.\d+)?|\W+"

@@ -4,12 +4,12 @@ import asyncio
 import json
 import re
 
-from eviction import evicted
-from lab import Lab, NotReachedError
-from law import Case, Weight, broken, events_at_home, home, law, resumed
-from oracle import Verdict
-from peer import Answer
-from session import Stream
+from laboratory.lab import Lab, NotReachedError
+from laboratory.oracle import Verdict
+from laboratory.peer import Answer
+from laboratory.session import Stream
+from laws.eviction import evicted
+from laws.law import Case, Weight, broken, events_at_home, home, law, resumed
 
 # --- 7. Said aloud
 

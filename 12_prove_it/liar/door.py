@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from lies import Lie
-from messages import PROTOCOLS, Message, Refusal, parse
+from liar.lies import Lie
+from liar.messages import PROTOCOLS, Message, Refusal, parse
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_BODY = 1_000_000

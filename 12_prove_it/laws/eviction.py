@@ -4,9 +4,9 @@ import asyncio
 
 from pydantic import JsonValue
 
-from lab import Lab
-from law import events_at_home, home, resumed
-from session import Stream, now
+from laboratory.lab import Lab
+from laboratory.session import Stream, now
+from laws.law import events_at_home, home, resumed
 
 AT_MOST = 4  # rounds of three fast calls
 EVICTING = 8.0  # seconds at most
