@@ -1,0 +1,110 @@
+"""Pairs of a buffer and a broker, on a real Redis, and a reader of what they bring."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, closing
+from pathlib import Path
+
+from broker import InMemorySSEBroker, RedisSSEBroker, SSEBroker
+from event import id_of, stream_of
+from limits import Limits
+from redis_server import RedisServer
+from replay_buffer import InMemorySSEReplayBuffer, RedisSSEReplayBuffer, SQLiteSSEReplayBuffer
+from server import MCPServer
+from sessions import InMemorySessions, RedisSessions, SessionStore
+from storage import connect
+
+Buffer = InMemorySSEReplayBuffer | SQLiteSSEReplayBuffer | RedisSSEReplayBuffer
+
+
+@asynccontextmanager
+async def in_memory(_redis: RedisServer, _folder: Path, most: int) -> AsyncGenerator[Buffer]:
+    yield InMemorySSEReplayBuffer(most)
+
+
+@asynccontextmanager
+async def on_sqlite(_redis: RedisServer, folder: Path, most: int) -> AsyncGenerator[Buffer]:
+    with closing(SQLiteSSEReplayBuffer(folder / "events.db", most)) as buffer:
+        yield buffer
+
+
+@asynccontextmanager
+async def on_redis(redis: RedisServer, _folder: Path, most: int) -> AsyncGenerator[Buffer]:
+    async with connect(redis.url, 5) as client:
+        yield RedisSSEReplayBuffer(client, most)
+
+
+BUFFERS: dict[str, Callable[[RedisServer, Path, int], AbstractAsyncContextManager[Buffer]]] = {
+    "memory": in_memory,
+    "sqlite": on_sqlite,
+    "redis": on_redis,
+}
+BROKERS = ("memory", "redis")
+PAIRS = [(buffer, broker) for buffer in BUFFERS for broker in BROKERS]
+
+
+@asynccontextmanager
+async def pair(
+    kinds: tuple[str, str], redis: RedisServer, folder: Path, most: int = 100_000
+) -> AsyncGenerator[MCPServer]:
+    """A server on a pair; where both are Redis they share a client, and so a round trip."""
+    async with AsyncExitStack() as stack:
+        buffer = await stack.enter_async_context(BUFFERS[kinds[0]](redis, folder, most))
+        broker: SSEBroker = InMemorySSEBroker()
+        sessions: SessionStore = InMemorySessions(60)
+        if kinds[1] == "redis":
+            client = buffer.client if isinstance(buffer, RedisSSEReplayBuffer) else None
+            client = client or await stack.enter_async_context(connect(redis.url, 5))
+            broker = await stack.enter_async_context(RedisSSEBroker(client))
+            sessions = RedisSessions(client, 60)
+        limits = Limits(ping=5.0)
+        yield MCPServer(sse_broker=broker, sse_replay_buffer=buffer, sessions=sessions, limits=limits)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def in_time() -> None:
+        async with asyncio.timeout(40):
+            await test()
+
+    asyncio.run(in_time())
+
+
+class Reader:
+    """Reads a session's stream on as many connections as a test wants."""
+
+    def __init__(self, server: MCPServer) -> None:
+        self.server, self.cursor, self.numbers = server, "", list[int]()
+        self.ids: list[str] = []
+
+    async def open(self) -> "Reader":
+        opened = await self.server.open("2025-11-25")
+        self.session_id = opened.id
+        self.cursor = id_of(stream_of(opened.id), 0)
+        return self
+
+    async def read(self, until: int, most: int = 10**9) -> None:
+        """One connection, lost after `most` messages, inside a write or between two."""
+        session = await self.server.find(self.session_id)
+        await self.server.sessions.read_by(session.id, f"reader-{id(self)}-{len(self.ids)}")
+        session = await self.server.find(self.session_id)
+        await self.server.broker.hand_over(session.id, session.reader)
+        got = 0
+        async with aclosing(self.server.follow(session, self.cursor, b"")) as stream:
+            async for written in stream:
+                for event in written.decode().split("\n\n"):
+                    if event.startswith("id: ") and got < most:
+                        name, _, data = event.partition("\n")
+                        self.cursor = name.removeprefix("id: ")
+                        self.ids.append(self.cursor)
+                        self.numbers.append(json.loads(data.removeprefix("data: ")))
+                        got += 1
+                if got >= most or len(self.numbers) >= until:
+                    return
+
+
+async def sent(server: MCPServer, session_id: str, count: int, pause: float = 0.0) -> None:
+    for number in range(count):
+        await server.notify(session_id, number)
+        if number % 10 == 0 or pause:
+            await asyncio.sleep(pause)

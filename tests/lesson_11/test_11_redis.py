@@ -1,0 +1,161 @@
+"""What is Redis's own: connections that are lost, round trips, publications, keys with a time to live."""
+
+# pyright: reportUnknownMemberType=false
+# (redis-py is typed in part)
+
+import asyncio
+from pathlib import Path
+from typing import cast
+
+import pytest
+from pairs_11 import BUFFERS, Reader, pair, run, sent
+from redis.asyncio import Redis
+
+from broker import RedisSSEBroker
+from event import Event
+from limits import Limits
+from redis_server import RedisServer
+from replay_buffer import RedisSSEReplayBuffer, Step, keys_of
+from round_trips import RoundTrips
+from server import MCPServer
+from sessions import RedisSessions
+from storage import connect
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_a_broker_that_loses_its_connection_is_made_good(
+    kind: str, redis: RedisServer, tmp_path: Path
+) -> None:
+    """All of Redis's connections for fan-out are cut, again and again, while messages are sent."""
+
+    async def test() -> None:
+        async with pair((kind, "redis"), redis, tmp_path) as server, connect(redis.url, 5) as client:
+            reader = await Reader(server).open()
+            reading = asyncio.create_task(reader.read(300))
+            sending = asyncio.create_task(sent(server, reader.session_id, 300, pause=0.005))
+            while not sending.done():
+                await asyncio.sleep(0.2)
+                await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")  # pyright: ignore[reportUnknownMemberType]
+            await sending
+            await reading
+            assert reader.numbers == list(range(300))
+
+    run(test)
+
+
+@pytest.mark.parametrize(("together", "most"), [(1, 9), (9, 2)], ids=["one after the other", "at once"])
+def test_recording_and_fan_out_are_one_round_trip(
+    together: int, most: int, redis: RedisServer, tmp_path: Path
+) -> None:
+    """Redis itself counts how often it reads what it is asked; who notifies at once shares a trip."""
+
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as server, connect(redis.url, 5) as other:
+
+            async def reads() -> int:
+                told = cast("dict[str, int]", await other.info("stats"))
+                return told["total_reads_processed"]
+
+            reader = await Reader(server).open()
+            await server.notify(reader.session_id, 0)  # the script is there from now on
+            before = await reads()
+            for first in range(1, 10, together):
+                numbers = range(first, first + together)
+                await asyncio.gather(*(server.notify(reader.session_id, number) for number in numbers))
+            assert await reads() - before - 1 <= most, "its own count is one"
+            await reader.read(10)
+            assert reader.numbers == list(range(10))
+
+    run(test)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_whichever_protocol_a_client_speaks_the_broker_delivers(protocol: int, redis: RedisServer) -> None:
+    """A new client of redis-py speaks RESP3, in which what is published comes as a push."""
+
+    async def test() -> None:
+        async with (
+            Redis.from_url(redis.url, protocol=protocol) as client,
+            RedisSSEBroker(client) as broker,
+            broker.subscribe("session") as inbox,
+        ):
+            assert await inbox.take(20) is None
+            await broker.publish("session", Event("", "live"))
+            assert await inbox.take(20) == [Event("", "live")]
+
+    run(test)
+
+
+def test_what_others_publish_ends_nothing(redis: RedisServer, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as server, connect(redis.url, 5) as other:
+            server.limits = Limits(ping=60.0)
+            reader = await Reader(server).open()
+            reading = asyncio.create_task(reader.read(4))
+            await server.notify(reader.session_id, 0)
+            while not reader.numbers:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            for strange in (b"\xff\xfe", b"", b"x y", b"1234567890123456789"):
+                await other.publish(RedisSSEBroker.channel(reader.session_id), strange)
+            await sent(server, reader.session_id, 3, 0.1)
+            await asyncio.wait_for(reading, 20)
+            assert reader.numbers == [0, 0, 1, 2]
+
+    run(test)
+
+
+def test_a_question_that_cannot_be_put_is_an_error_for_all_in_its_trip(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with connect(redis.url, 5) as client:
+            trips = RoundTrips(client)
+            asked = [trips.ask(("ECHO", text)) for text in ("alone", "fine", "\ud800", "fine too")]
+            told = await asyncio.gather(*asked, return_exceptions=True)
+            assert told[0] == [b"alone"]
+            assert all(isinstance(each, UnicodeEncodeError) for each in told[1:])
+            assert await trips.ask(("ECHO", "again")) == [b"again"]
+
+    run(test)
+
+
+def test_redis_keys_have_a_time_to_live(redis: RedisServer) -> None:
+    async def test() -> None:
+        async with connect(redis.url, 5) as client:
+            sessions, buffer = RedisSessions(client, 60), RedisSSEReplayBuffer(client, ttl=60)
+            session = await sessions.open("2025-11-25", 10**6)
+            assert session
+            await buffer.record(session.id, "1", Step("job", 1))
+            for key in keys_of(session.id):
+                assert 0 < await client.pttl(key) <= 60_000
+                await client.pexpire(key, 5000)
+            await sessions.use(session.id)
+            for key in keys_of(session.id):
+                assert await client.pttl(key) > 5000
+
+    run(test)
+
+
+class Deaf(RedisSSEBroker):
+    """Does not say that something may have been missed."""
+
+    def _deliver(self, kind: bytes, channel: bytes, data: bytes) -> None:
+        if kind != b"subscribe":
+            super()._deliver(kind, channel, data)
+
+
+def test_a_broker_that_does_not_tell_is_caught(redis: RedisServer, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as good:
+            assert isinstance(good.buffer, RedisSSEReplayBuffer)
+            async with Deaf(good.buffer.client) as broker:
+                bad = MCPServer(
+                    sse_broker=broker,
+                    sse_replay_buffer=good.buffer,
+                    sessions=good.sessions,
+                    limits=good.limits,
+                )
+                reader = await Reader(bad).open()
+                await sent(bad, reader.session_id, 20)
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(reader.read(20), 1)
+
+    run(test)
