@@ -171,16 +171,16 @@ class SQLiteSSEReplayBuffer:
         self._first_rows: dict[str, int] = {}
 
     async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        first = self._first_row(session_id)
         if step is None:
-            return self._insert(session_id, message)
+            return self._insert(session_id, first, message)
         with self._database:  # one transaction
             self._database.execute("BEGIN IMMEDIATE")
             note = NOTE_FIRST if step.number == 1 else NOTE_NEXT
             noted = self._database.execute(note, (session_id, step.job, step.number))
-            return self._insert(session_id, message) if noted.rowcount else None
+            return self._insert(session_id, first, message) if noted.rowcount else None
 
-    def _insert(self, session_id: str, message: str) -> Event:
-        first = self._first_row(session_id)
+    def _insert(self, session_id: str, first: int, message: str) -> Event:
         row = self._database.execute(NEXT, (first, first + ROWS, message)).lastrowid or 0
         if (row - first) % TRIM_EACH == 0:
             trim = "DELETE FROM events WHERE row > ? AND row <= ?"
@@ -188,7 +188,10 @@ class SQLiteSSEReplayBuffer:
         return Event(id_of(stream_of(session_id), row - first), message)
 
     def _first_row(self, session_id: str) -> int:
-        """Where its events begin. Asked once for each session."""
+        """Where its events begin. Asked once for each session.
+
+        Never inside a transaction: if that is rolled back, another session is given the number (law 4).
+        """
         if (first := self._first_rows.get(session_id)) is None:
             self._database.execute("INSERT OR IGNORE INTO streams (session) VALUES (?)", (session_id,))
             number = "SELECT number FROM streams WHERE session = ?"
@@ -213,9 +216,11 @@ class SQLiteSSEReplayBuffer:
 
     async def forget(self, session_id: str) -> None:
         first = self._first_row(session_id)
-        self._database.execute("DELETE FROM events WHERE row > ? AND row < ?", (first, first + ROWS))
-        self._database.execute("DELETE FROM notes WHERE session = ?", (session_id,))
-        self._database.execute("DELETE FROM streams WHERE session = ?", (session_id,))
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute("DELETE FROM events WHERE row > ? AND row < ?", (first, first + ROWS))
+            self._database.execute("DELETE FROM notes WHERE session = ?", (session_id,))
+            self._database.execute("DELETE FROM streams WHERE session = ?", (session_id,))
         del self._first_rows[session_id]
 
     async def steps_done(self, session_id: str, job: str) -> int:
