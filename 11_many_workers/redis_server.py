@@ -61,7 +61,11 @@ class RedisServer:
         until = time.monotonic() + PATIENCE
         for _ in range(TRIES):  # while it was dead, who tried to reach it may have been given its port
             process = subprocess.Popen(  # noqa: S603 (found above)
-                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the play, which ends it
             )
             while process.poll() is None and time.monotonic() < until:
                 with socket.socket() as probe:
