@@ -1,6 +1,7 @@
 """The workers: processes that accept from one socket. A new one takes the place of one that has died.
 
 At once: uvicorn's own supervisor waits up to five seconds for a worker that was killed while it started.
+A signal never interrupts what this process does: it only writes to a pipe, for which this process waits.
 """
 
 import contextlib
@@ -8,11 +9,13 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable
-from multiprocessing.connection import wait
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
 from types import FrameType
 
 import uvicorn
@@ -21,7 +24,8 @@ from starlette.types import ASGIApp
 from limits import Settings
 
 PAUSE = 0.5  # seconds before a worker that could not start is tried again
-PATIENCE = 5.0  # seconds for a worker to stop
+GRACE = 2  # seconds for the responses that are under way when a worker stops
+PATIENCE = 5.0  # seconds for a worker to stop; after that it is ended
 
 CreateApp = Callable[[Settings], ASGIApp]
 
@@ -30,57 +34,70 @@ def run(
     create_app: CreateApp, settings: Settings, workers: int, listener: socket.socket, tell: Callable[[], None]
 ) -> None:
     """Keep so many at work until Ctrl-C or SIGTERM; tell when the first one is."""
-    signal.signal(signal.SIGTERM, interrupted)
+    ended, end = multiprocessing.Pipe(duplex=False)
+
+    def come(_number: int, _frame: FrameType | None) -> None:
+        end.send_bytes(b"end")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, come)
     spawn = multiprocessing.get_context("spawn")  # a fork would share what must not be shared
     at_work: list[BaseProcess] = []
-    ready, told = spawn.Event(), False
-    try:
-        while True:
-            while len(at_work) < workers:
-                worker = spawn.Process(target=work, args=(create_app, settings, listener, ready))
-                start(worker)
-                at_work.append(worker)
-            if not told and (told := ready.wait(0.05)):
-                tell()
-            wait([worker.sentinel for worker in at_work], None if told else 0.05)  # until one dies
-            if any((worker.exitcode or 0) > 0 for worker in at_work):
-                threading.Event().wait(PAUSE)
-            at_work = [worker for worker in at_work if worker.is_alive()]
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for worker in at_work:
-            worker.terminate()
-        for worker in at_work:
-            worker.join(PATIENCE)
-            worker.kill()
+    serving, ready = spawn.Pipe(duplex=False)
+    told = False
+    while not ended.poll():
+        while len(at_work) < workers:
+            worker = spawn.Process(target=work, args=(create_app, settings, listener, ready))
+            start(worker)
+            at_work.append(worker)
+        news = wait([ended, *([] if told else [serving]), *(worker.sentinel for worker in at_work)])
+        if serving in news:
+            tell()
+            told = True
+        if any((worker.exitcode or 0) > 0 for worker in at_work):
+            ended.poll(PAUSE)
+        at_work = [worker for worker in at_work if worker.is_alive()]
+    stop(at_work)
 
 
 def start(worker: BaseProcess) -> None:
-    """Ctrl-C is for this process, which ends its workers: one that had only begun would show a traceback."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C is for this process, which ends its workers: in them it is blocked from their first moment."""
+    if sys.platform == "win32":
+        worker.start()
+        return
+    resource_tracker.ensure_running()  # it would unblock what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        worker.start()  # with what is ignored now
+        worker.start()
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # what came meanwhile comes now
+
+
+def stop(workers: list[BaseProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    until = time.monotonic() + PATIENCE
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))
+        worker.kill()
+        worker.join()
 
 
 class Worker(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Event) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Connection) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready.set()
+        self._ready.send_bytes(b"ready")
 
 
-def work(create_app: CreateApp, settings: Settings, listener: socket.socket, ready: Event) -> None:
+def work(create_app: CreateApp, settings: Settings, listener: socket.socket, ready: Connection) -> None:
     """One worker; it ends when whoever started it is no more."""
     if parent := multiprocessing.parent_process():
         threading.Thread(target=end_after, args=(parent,), daemon=True).start()
-    config = uvicorn.Config(create_app(settings), log_level="critical")
+    config = uvicorn.Config(create_app(settings), log_level="critical", timeout_graceful_shutdown=GRACE)
     with contextlib.suppress(KeyboardInterrupt):
         Worker(config, ready).run(sockets=[listener])
 
@@ -88,7 +105,5 @@ def work(create_app: CreateApp, settings: Settings, listener: socket.socket, rea
 def end_after(parent: BaseProcess) -> None:
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    time.sleep(PATIENCE)
+    os._exit(1)  # whatever it waits for: nobody else would end it

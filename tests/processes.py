@@ -74,6 +74,11 @@ class Process:
         self._reader.join(PATIENCE)
         return code
 
+    def has_ended(self) -> bool:
+        """Its output has: nobody is left who could write to it, no child of its either."""
+        self._reader.join(PATIENCE)
+        return not self._reader.is_alive()
+
     def ctrl_c(self) -> None:
         """What a terminal does: the whole group of processes is interrupted."""
         os.killpg(self.popen.pid, signal.SIGINT)

@@ -1,0 +1,70 @@
+"""The processes of the server: whenever a signal comes, whatever a client does, all of them end."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from redis_11 import LESSON
+from wire_11 import Client, opened
+
+from processes import serving, speaking
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+
+SMALL = """
+import os, signal, socket, sys
+sys.path.insert(0, {lesson!r})
+from multiprocessing import util
+from limits import Settings
+from workers import run
+
+async def app(scope, receive, send):
+    while True:
+        message = await receive()
+        await send({{"type": message["type"] + ".complete"}})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+def create_app(settings):
+    return app
+
+def interrupted_spawn(*args):
+    pid = spawn(*args)
+    if b"resource_tracker" not in b"".join(map(os.fsencode, args[1])):
+        os.kill(os.getpid(), {signal})
+    return pid
+
+if __name__ == "__main__":
+    spawn, util.spawnv_passfds = util.spawnv_passfds, interrupted_spawn
+    listener = socket.create_server(("127.0.0.1", 0))
+    run(create_app, Settings(), 2, listener, lambda: print("told", flush=True))
+    print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_a_worker_is_started_is_heard(number: int, tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SMALL.format(lesson=str(LESSON), signal=int(number)))
+    with speaking(tmp_path, sys.executable, "small.py") as process:
+        assert process.finish() == 0, process.output
+        assert process.lines[-1] == "ended"
+        assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_no_worker_outlives_the_server_for_a_reader_that_is_deaf(number: int) -> None:
+    """Whoever could still write to the server's output lives: it ends when the last one has ended."""
+    flags = ("--storage", "memory", "--max-events", "100000", "--retry", "10")
+    with serving(LESSON, *flags) as server:
+        client = Client(server.port)
+        stream, start = opened(client)
+        with stream:
+            client.build(30_000, 0)
+            stream.read_messages(30_001)
+        with client.listen(start) as deaf:
+            deaf.read(1)
+            os.kill(server.popen.pid, number)
+            assert server.finish() in (0, -signal.SIGKILL)
+            assert server.has_ended()
