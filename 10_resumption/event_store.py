@@ -20,8 +20,8 @@ current: ContextVar[SessionEvents] = ContextVar("current")
 class InMemoryEventStore(EventStore):
     """What the SDK calls, split by session."""
 
-    def __init__(self, max_events: int = 1000, max_age: float = 3600.0, strict: bool = False) -> None:
-        self._settings = max_events, max_age, strict
+    def __init__(self, max_events: int = 1000, max_age: float = 3600.0, all_streams: bool = False) -> None:
+        self._settings = max_events, max_age, all_streams
 
     def new_session(self) -> SessionEvents:
         return SessionEvents(*self._settings)

@@ -17,11 +17,11 @@ SHOWN = logging.getLogger("server")
 
 @dataclass(frozen=True)
 class Settings:
-    strict: Annotated[bool, "replay the one stream that the id belongs to, as the specification demands"] = (
-        False
-    )
+    all_streams: Annotated[
+        bool, "replay what any stream of the session has missed: the specification forbids it"
+    ] = False
     delay: Annotated[float, "seconds that a forecast takes"] = 6.0
-    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000
     max_events: Annotated[int, "events kept for each session"] = 1000
     max_age: Annotated[float, "seconds for which an event is kept"] = 3600.0
     max_sessions: Annotated[int, "sessions at the same time"] = 1000
@@ -45,7 +45,10 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
         kind = positive_int if isinstance(setting.default, int) else positive_float
         help_text = f"{meaning} (default: %(default)s)"
         parser.add_argument(flag, type=kind, default=setting.default, metavar="N", help=help_text)
+    parser.add_argument("--strict", action="store_true", help="replay one stream only: the default")
     flags = vars(parser.parse_args())
+    if flags.pop("strict") and flags["all_streams"]:
+        parser.error("--strict and --all-streams contradict each other")
     number = flags.pop("port")
     settings = Settings(**flags)
     try:

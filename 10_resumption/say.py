@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-STYLES = {"live": "green", "missed": "bold yellow", "forecast": "bold green"}
-TROUBLE = ("dying", "lost", "refused", "ended", "afresh", "failed")
+STYLES = {"live": "green", "missed": "bold yellow", "forecast": "bold green", "proven": "bold green"}
+TROUBLE = ("dying", "severed", "lost", "refused", "ended", "afresh", "failed")
 console = Console(highlight=False, soft_wrap=True)
 
 

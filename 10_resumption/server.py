@@ -88,7 +88,7 @@ async def open_stream(ctx: ServerRequestContext[Any, Any], call_next: CallNext) 
 
 def create_app(settings: Settings) -> ASGIApp:
     show_log()
-    store = InMemoryEventStore(settings.max_events, settings.max_age, settings.strict)
+    store = InMemoryEventStore(settings.max_events, settings.max_age, settings.all_streams)
     office = Office(settings)
     mcp = MCPServer("resumption", version="1.0.0", log_level="ERROR", middleware=[open_stream])
     mcp.add_tool(office.get_forecast)

@@ -3,7 +3,7 @@
 event   a message with its id; a priming event has an id and no message
 place   the number of an event in its session: 1, 2, 3, ...
 id      names the session, the stream and the place: `5be1f3a0-2-7`
-line    what a replay follows: one stream with `strict`, else every stream of the session, in order
+line    what a replay follows: one stream; with `all_streams` every stream of the session, in order
 open    a stream that waits for its response
 """
 
@@ -50,8 +50,8 @@ class Event:
 class SessionEvents:
     """The newest events of one session."""
 
-    def __init__(self, max_events: int, max_age: float, strict: bool) -> None:
-        self._max_events, self._max_age, self._strict = max_events, max_age, strict
+    def __init__(self, max_events: int, max_age: float, all_streams: bool = False) -> None:
+        self._max_events, self._max_age, self._all_streams = max_events, max_age, all_streams
         self._token = secrets.token_hex(
             4
         )  # random, so that another session's id is no id of this one (law 4)
@@ -73,7 +73,7 @@ class SessionEvents:
         stream.number = stream.number or self._last
         event = Event(f"{self._token}-{stream.number}-{self._last}", message, stream)
         self._events[self._last] = event
-        line = stream if self._strict else self._session
+        line = self._session if self._all_streams else stream  # its own stream only
         if line.tail:
             line.tail.next = self._last
         line.tail = event
@@ -120,13 +120,14 @@ class SessionEvents:
         """End the readers, and free what was held, whoever else still holds this (law 8)."""
         self._ended = True
         self._events.clear()
+        for line in (self._session, *self._open.values()):
+            line.tail = None
         self._open.clear()
-        self._session.tail = None
         self._wake()
 
     def _is_over(self, stream: Stream) -> bool:
         """After the response a stream ends; the session's line, once every response is there (law 6)."""
-        return not stream.is_open and (self._strict or not self.at_work)
+        return not stream.is_open and not (self._all_streams and self.at_work)
 
     def _evict(self) -> None:
         oldest = self._last - len(self._events) + 1

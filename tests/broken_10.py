@@ -28,8 +28,8 @@ BROKEN = {
         Edit("event_store.py", "return SessionEvents(*self._settings)", "return self.everybodys"),
         Edit(
             "event_store.py",
-            "self._settings = max_events, max_age, strict\n",
-            "self._settings = max_events, max_age, strict\n"
+            "self._settings = max_events, max_age, all_streams\n",
+            "self._settings = max_events, max_age, all_streams\n"
             "        self.everybodys = SessionEvents(*self._settings)\n",
         ),
     ],
@@ -37,8 +37,8 @@ BROKEN = {
     "never ends its streams": [
         Edit(
             "session_events.py",
-            "return not stream.is_open and (self._strict or",
-            "return self._ended and (self._strict or",
+            "return not stream.is_open and not (self._all",
+            "return self._ended and not (self._all",
         )
     ],
     "lets the SDK go on live": [
