@@ -63,7 +63,6 @@ async def two_calls(url: str) -> dict[str, str]:
 
             result = await client.call_tool("get_forecast", {"city": city}, progress_callback=progressed)
             answers[city] = str((result.structured_content or {}).get("city"))
-            say("answer", f"to the call for {city}: the forecast of {answers[city]}")
 
         async with asyncio.TaskGroup() as calls:
             for city, has_begun in begun.items():
@@ -71,6 +70,8 @@ async def two_calls(url: str) -> dict[str, str]:
                 await has_begun.wait()
             say("severed", "the connections of both calls; the client resumes each by itself")
             cut()
+    for city in begun:
+        say("answer", f"to the call for {city}: the forecast of {answers[city]}")
     return answers
 
 

@@ -17,7 +17,8 @@ from wire import ENOUGH
 POSTMAN, PROJECT = ROOT / "postman", ROOT / "tests" / "newman"
 COLLECTION = POSTMAN / "MCP_Resumption_Tests.postman_collection.json"
 FLAGS = ("--delay", "1.2", "--max-events", "60")
-REQUESTS, ASSERTIONS, PINGS = 20, 51, 31
+REQUESTS, ASSERTIONS, PINGS = 26, 62, 31
+ACROSS = ("6 The id of another stream", 6, 11)  # a folder, its requests and its assertions
 
 
 class Named(BaseModel):
@@ -90,6 +91,23 @@ def test_green_against_the_lesson(newman: Path, tmp_path: Path) -> None:
     assert run.stats.requests == Count(total=REQUESTS + PINGS, failed=0)
     assert run.stats.assertions == Count(total=ASSERTIONS, failed=0)
     assert run.stats.scripts.failed == 0
+
+
+@pytest.mark.parametrize(("flags", "said"), [((), "no"), (("--all-streams",), "yes")])
+def test_the_folder_about_another_streams_id(
+    newman: Path, tmp_path: Path, flags: tuple[str, ...], said: str
+) -> None:
+    """Green if it is told how the server was started, and red if it is told wrong."""
+    folder, requests, assertions = ACROSS
+    with serving(LESSON, *FLAGS, *flags) as server:
+        told = ("--folder", folder, "--env-var")
+        code, run = play(newman, server, tmp_path, *told, f"all_streams={said}")
+        assert code == 0, run.failures
+        assert run.stats.requests == Count(total=requests, failed=0)
+        assert run.stats.assertions == Count(total=assertions, failed=0)
+        code, run = play(newman, server, tmp_path, *told, f"all_streams={'yes' if said == 'no' else 'no'}")
+        assert code != 0
+        assert {failure.source.name for failure in run.failures} == {"resume with initialize's id"}
 
 
 @pytest.mark.parametrize(
