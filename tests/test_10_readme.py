@@ -52,6 +52,19 @@ def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) ->
     assert verdict in output
 
 
+SHOWN = {0: "broken: ", 2: "broken: this run should have ended", 5: "broken: "}  # rows of the table
+
+
+@pytest.mark.parametrize("row", SHOWN)
+def test_the_show_fails_when_the_lesson_is_broken(row: int, tmp_path: Path) -> None:
+    """Nothing replayed, another call's answer, two runs of the tool mixed: none of them is a good end."""
+    code, output = run(
+        edited_copy(LESSON, tmp_path, TABLE[row][0]), "show.py", "--delay", "1.2", patience=100
+    )
+    assert code == 1, output
+    assert SHOWN[row] in output
+
+
 def same_each_time(frames: str) -> str:
     return re.sub(r"\b[0-9a-f]{8}-", "SESSION-", frames)
 

@@ -209,12 +209,14 @@ def test_ctrl_c_with_open_streams(tmp_path: Path) -> None:
 
 def test_the_show() -> None:
     played = subprocess.run(
-        [sys.executable, "show.py", "--delay", "0.6"], cwd=LESSON, capture_output=True, text=True, timeout=90
+        [sys.executable, "show.py", "--delay", "1.2"], cwd=LESSON, capture_output=True, text=True, timeout=140
     )
     output = played.stdout
     assert played.returncode == 0, output + played.stderr
-    assert output.count("client  forecast") == 2
-    assert "show    each run ended as it should" in output
+    assert output.count("client  forecast") == 4
+    assert output.count("show    proven: the same as the run that nobody cut, and the tool ran once") == 4
+    assert "client  failed    a wrong answer: Rome was told of Oslo" in output
+    assert "show    proven: each act ended as it should" in output
 
 
 def test_a_taken_port(server: Server) -> None:
