@@ -8,8 +8,15 @@ from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
 from mcp.client import Client
+from pydantic import BaseModel
 
 from say import say
+
+
+class Forecast(BaseModel):
+    """What is read of an answer."""
+
+    city: str
 
 
 @contextlib.asynccontextmanager
@@ -58,11 +65,11 @@ async def two_calls(url: str) -> dict[str, str]:
     async with cable(url) as (through, cut), Client(through, mode="legacy") as client:
 
         async def call(city: str) -> None:
-            async def progressed(_progress: float, _total: float | None, _message: str | None) -> None:
+            async def progressed(progress: float, total: float | None, message: str | None) -> None:
                 begun[city].set()
 
             result = await client.call_tool("get_forecast", {"city": city}, progress_callback=progressed)
-            answers[city] = str((result.structured_content or {}).get("city"))
+            answers[city] = Forecast.model_validate(result.structured_content).city
 
         async with asyncio.TaskGroup() as calls:
             for city, has_begun in begun.items():
