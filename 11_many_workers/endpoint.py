@@ -66,6 +66,7 @@ class Endpoint:
             return await server.listen(session, request.headers.get("last-event-id"))
         if message is None:
             await server.end(session)
+            await work.end(session.id)
             return Response(status_code=204)
         if message.method is None or message.id is None:
             return Response(status_code=202)  # a response or a notification wants no answer

@@ -12,9 +12,11 @@ class Limits:
     max_sessions: Annotated[int, "sessions at the same time, of all workers"] = 10_000
     max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
     max_queue: Annotated[int, "jobs that are not over, of all workers; a call beyond is refused"] = 10_000
+    max_session_queue: Annotated[int, "jobs of one session that are not over; a call beyond is refused"] = 200
     max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
     max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
     max_jobs: Annotated[int, "jobs at work in one worker; more wait for their turn"] = 100
+    max_session_jobs: Annotated[int, "jobs of one session that may keep a worker for a whole turn"] = 20
     turn: Annotated[float, "seconds of work after which a job makes room for others"] = 10.0
     retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
     ping: Annotated[float, "seconds of silence after which a stream shows life, and looks"] = 15.0

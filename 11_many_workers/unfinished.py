@@ -23,6 +23,9 @@ class SQLiteJobs:
     def end(self, job: str) -> None:
         self._database.execute("DELETE FROM jobs WHERE job = ?", (job,))
 
+    def end_all(self, session_id: str) -> None:
+        self._database.execute("DELETE FROM jobs WHERE session = ?", (session_id,))
+
     def all(self) -> list[tuple[str, str, Build]]:
         found: list[tuple[str, str, int, float]] = self._database.execute("SELECT * FROM jobs").fetchall()
         return [(job, session, Build(steps=steps, interval=pause)) for job, session, steps, pause in found]

@@ -1,7 +1,8 @@
 """The work: a job that outlives the worker which took it.
 
-job    steps in an order; the engine is pydocket: tasks on Redis Streams, which outlive the worker at them
-turn   some seconds' worth of steps, and one task of the engine: then other jobs have theirs
+job    steps in an order; one task of the engine, pydocket: a task on Redis Streams outlives its worker
+turn   the steps that are due; then the engine is given the time of the next one, and the place is free
+nap    a wait too short for the engine: a turn waits so long itself, but only while nobody needs its place
 step   message and note are one transaction, so each is seen once, whoever did it, and however often
 by     who did a step, and when: `process id.milliseconds`
 """
@@ -11,25 +12,31 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from docket import Docket, Retry, Worker
+from docket import Docket, Perpetual, Worker
 
 from build import Build
+from door import Refusal
 from event import Event
 from limits import Limits
-from queue_limit import refuse_if_full
+from queue_limit import Queue
 from replay_buffer import Step
 from storage import Storage
+from taking import Taking
 
 log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
 COMPACT = json.JSONEncoder(separators=(",", ":"))
+LATE = 1.0  # seconds that a job may catch up with
+LOOK = 0.1  # seconds: how often the engine looks what is due, and which places are free
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
-REMEMBERED = timedelta(minutes=1)  # a turn that is over, by the engine: 0.8 kB for each, not for 15 minutes
+NAP = 0.25  # seconds
+REMEMBERED = timedelta(minutes=1)  # a job that is over, by the engine: 0.8 kB for each, not for 15 minutes
 
 
 class Server(Protocol):
@@ -41,31 +48,44 @@ class Server(Protocol):
 
 
 class Work:
-    """Takes turns from the engine, and gives it the next ones."""
+    """Takes turns from the engine, and tells it when the next ones are due."""
 
     def __init__(self, docket: Docket, storage: Storage, server: Server, limits: Limits) -> None:
         self._docket, self._server, self._limits = docket, server, limits
-        self._buffer, self._broker, self._unfinished = storage.buffer, storage.broker, storage.unfinished
+        self._buffer, self._unfinished = storage.buffer, storage.unfinished
+        self._queue = Queue(docket, limits)
+        self._at_work = Counter[str]()  # turns, of each session
+        self._longest = min(limits.turn, limits.max_idle / 4)  # a turn renews its session
 
     async def begin(self, session_id: str, request_id: int | str, build: Build) -> None:
         """A request that is sent again, with the same id, begins nothing again."""
-        job = f"{session_id}:{request_id}"
-        await refuse_if_full(self._docket, f"{job}:0", self._limits)
-        if self._unfinished:
-            self._unfinished.begin(job, session_id, build)
-        await self._next_turn(session_id, job, build.steps, build.interval, 0)
+        job = f"{session_id}:{json.dumps(request_id)}"  # 7 and "7" are two
+        if await self._queue.enter(session_id, job, build):
+            if self._unfinished:
+                self._unfinished.begin(job, session_id, build)
+            await self._add(session_id, job, build)
 
     async def begin_unfinished(self) -> None:
         for job, session_id, build in self._unfinished.all() if self._unfinished else ():
-            await self._next_turn(session_id, job, build.steps, build.interval, 0)
+            with suppress(Refusal):  # where there is less room now, it has no place, and is done all the same
+                await self._queue.enter(session_id, job, build)
+            await self._add(session_id, job, build)
 
-    async def _next_turn(
-        self, session_id: str, job: str, steps: int, interval: float, done: int, after: float = 0.0
-    ) -> None:
-        when = datetime.now(UTC) + timedelta(seconds=after)
-        add = self._docket.add(self.take_turn, when=when, key=f"{job}:{done}")
+    async def _add(self, session_id: str, job: str, build: Build) -> None:
+        """The engine does nothing if it has the job already: it is the job's key."""
+        due = time.time() + build.interval
+        when = datetime.fromtimestamp(due if build.interval > NAP else 0, UTC)
+        add = self._docket.add(self.take_turn, when=when, key=job)
         async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
-            await add(session_id, job, steps, interval)
+            await add(session_id, job, build.steps, build.interval, 1, due)
+
+    async def end(self, session_id: str) -> None:
+        """A session that ends takes its jobs along: those that wait, and those at work."""
+        if self._unfinished:
+            self._unfinished.end_all(session_id)
+        for job in await self._queue.end(session_id):
+            async with asyncio.timeout(self._limits.patience):
+                await self._docket.cancel(job)
 
     async def take_turn(
         self,
@@ -73,32 +93,60 @@ class Work:
         job: str,
         steps: int,
         interval: float,
-        retry: Retry = Retry.forever(AGAIN),  # noqa: B008 (how the engine is told)
+        step: int,
+        due: float,
+        again: Perpetual = Perpetual(every=AGAIN),  # noqa: B008 (how the engine is told; also if this fails)
+        taking: Taking = Taking(),  # noqa: B008
     ) -> None:
-        """Go on after the last step that is recorded; what cannot be recorded now is tried again.
+        """Do what is due, after the last step that is recorded; `step` was to be the next one, at `due`.
 
-        The engine that has lost Redis waits until all turns have ended, and takes no more: so they do end.
-        It may have given a turn to two workers. The end of one takes the other's out of the queue too, and if
-        that worker dies nobody has the job any more: so who is too late looks after it again in a while.
+        The engine may have given the job to two workers: who is too late looks after it again in a while,
+        since the other one may die. And Redis may have come back older: then go on from what it knows.
         """
+        if not await self._server.is_open(session_id):  # nobody will ever ask for the rest
+            await self._over(session_id, job, again)
+            return
         done = await self._buffer.steps_done(session_id, job)
-        due, losses = time.monotonic(), self._broker.losses
-        until = due + self._limits.turn
-        open_still = await self._server.is_open(session_id)  # else nobody will ever ask for the rest
-        while open_still and done <= steps:
-            if done < steps:
-                due += interval
-                await asyncio.sleep(due - time.monotonic())  # the work
-            if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
-                reached = await self._buffer.steps_done(session_id, job)
-                await self._next_turn(session_id, job, steps, interval, reached, self._limits.lease)
-                return
-            done += 1
-            if done <= steps and (time.monotonic() > until or self._broker.losses > losses):
-                await self._next_turn(session_id, job, steps, interval, done)
-                return
+        due = max(due + (done + 1 - step) * interval, time.time() - LATE)
+        self._at_work[session_id] += 1
+        try:
+            began = time.monotonic()
+            while done <= steps:
+                wait = due - time.time() if done < steps else 0.0
+                if wait > NAP or self._must_end(session_id, began, taking, napping=wait > 0):
+                    break
+                await asyncio.sleep(max(wait, 0.0))
+                if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
+                    reached = await self._buffer.steps_done(session_id, job)
+                    ahead = self._limits.lease if reached > done else AGAIN.total_seconds()
+                    done, due = reached, time.time() + ahead
+                    break
+                done, due = done + 1, due + interval
+        finally:
+            self._at_work[session_id] -= 1
+            if not self._at_work[session_id]:
+                del self._at_work[session_id]
+        if done > steps:
+            await self._over(session_id, job, again)
+            return
+        again.perpetuate(session_id, job, steps, interval, done + 1, due)
+        again.at(datetime.fromtimestamp(due, UTC))
+
+    def _must_end(self, session_id: str, began: float, taking: Taking, *, napping: bool) -> bool:
+        """A turn is long while there is room: the engine's task costs as much as ten steps."""
+        room = (
+            self._at_work.total() < self._limits.max_jobs
+            and self._at_work[session_id] <= self._limits.max_session_jobs
+        )
+        if room:
+            return taking.over or time.monotonic() > began + self._longest
+        return napping or taking.over or time.monotonic() > began + NAP
+
+    async def _over(self, session_id: str, job: str, again: Perpetual) -> None:
+        await self._queue.leave(session_id, job)
         if self._unfinished:
             self._unfinished.end(job)
+        again.cancel()
 
 
 def told(number: int, steps: int) -> str:
@@ -124,7 +172,8 @@ async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGene
             concurrency=limits.max_jobs,
             redelivery_timeout=timedelta(seconds=limits.lease),
             reconnection_delay=AGAIN,
-            minimum_check_interval=timedelta(seconds=min(0.25, limits.lease / 4)),
+            minimum_check_interval=timedelta(seconds=min(LOOK, limits.lease / 4)),
+            scheduling_resolution=timedelta(seconds=LOOK),
         )
         async with worker:
             running = asyncio.create_task(worker.run_forever())

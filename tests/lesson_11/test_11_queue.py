@@ -1,0 +1,69 @@
+"""Law 8: whoever fills the queue, or sleeps in it, neither stops nor delays anybody else."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from redis_11 import LESSON, real_redis
+from wire_11 import Client, opened, whole
+
+from processes import Server, serving
+
+SMALL = ("--max-session-queue", "6", "--max-jobs", "2", "--retry", "50", "--lease", "0.6")
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "redis"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    folder: Path = tmp_path_factory.mktemp("storage")
+    with ExitStack() as running:
+        where = ("--storage", str(request.param), "--file", str(folder / "s.db"))
+        if request.param == "redis":
+            where = ("--redis", running.enter_context(real_redis(folder)).url, "--workers", "2")
+        yield running.enter_context(serving(LESSON, *where, *SMALL))
+
+
+def refused(client: Client, steps: int, interval: float, request_id: int) -> str:
+    with client.begin(steps, interval, request_id) as told:
+        assert told.status in (409, 429), told.read_all()
+        return str(told.json()["error"]["message"])
+
+
+@pytest.mark.parametrize("interval", [60.0, 0.2, 0.0], ids=["asleep", "napping", "busy"])
+def test_a_session_at_its_limit_does_not_hold_up_another(server: Server, interval: float) -> None:
+    """Three times as many builds as there are places: another's is done while none of them is over."""
+    crowd, other = Client(server.port), Client(server.port)
+    for request_id in range(1, 7):
+        crowd.build(100_000, interval, request_id)
+    assert refused(crowd, 1, 0, 8).startswith("This session has 6 jobs that are not over")
+    stream, _ = opened(other)
+    with stream:
+        other.build(3, 0.05)
+        whole(stream.read_messages(4), 3)
+    assert refused(crowd, 1, 0, 8).startswith("This session has 6 jobs that are not over")
+    assert crowd.delete() == 204
+    assert other.delete() == 204
+
+
+def test_a_session_that_ends_takes_its_jobs_along(server: Server) -> None:
+    """Then their places are free; a new session is not held up by what nobody will ever ask for."""
+    for _ in range(3):
+        client = Client(server.port)
+        for request_id in range(1, 7):
+            client.build(100_000, 60, request_id)
+        assert client.delete() == 204
+
+
+def test_an_id_is_used_for_one_call(server: Server) -> None:
+    client = Client(server.port)
+    stream, _ = opened(client)
+    with stream:
+        client.build(3, 0.05)
+        client.build(3, 0.05)
+        assert refused(client, 4, 0.05, 7).startswith("This id was used for another call")
+        whole(stream.read_messages(4), 3)
+        assert refused(client, 4, 0.05, 7).startswith("This id was used for another call")
+        client.build(3, 0.05)
+        client.build(1, 0, request_id=8)
+        whole(stream.read_messages(6)[4:], 1)
