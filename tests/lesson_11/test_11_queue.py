@@ -1,6 +1,5 @@
 """Law 8: whoever fills the queue, or sleeps in it, neither stops nor delays anybody else."""
 
-import asyncio
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
