@@ -52,7 +52,7 @@ class Endpoint:
         except Refusal as refusal:
             response = refusal.response()
         except TROUBLE as error:
-            log.info("storage: %s", type(error).__name__)
+            log.info("storage: %s (%s)", type(error).__name__, error)
             response = Refusal(503, excuse(error)).response()
         await response(scope, receive, signed)
 

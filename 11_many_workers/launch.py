@@ -15,7 +15,7 @@ from typing import get_type_hints
 from starlette.types import ASGIApp
 
 from limits import REDIS, Limits, Settings
-from storage import answers, choose
+from storage import answers, broken, choose, without_password
 from workers import run
 
 NO_REDIS = (
@@ -23,6 +23,8 @@ NO_REDIS = (
     "brew install redis), a container (docker run -p 6379:6379 redis), or `uv run workshop 11`, "
     "which finds or starts its own."
 )
+NO_FILE = "Sessions cannot be kept in {} ({}): choose another file with --file."
+NO_URL = "{} is no address of a Redis: write it as redis://127.0.0.1:6379/0."
 ALONE = "SQLite and memory are for one process: start a Redis for --workers {}, or leave it out."
 
 
@@ -32,28 +34,34 @@ def launch(create_app: Callable[[Settings], ASGIApp]) -> None:
     names = Settings.names | {flags.host} | set(flags.name)
     wanted = "redis" if flags.redis and not flags.storage else flags.storage
     settings = Settings(limits, wanted, flags.redis or REDIS, flags.file, names)
-    storage = asyncio.run(choose(settings))
+    redis = without_password(settings.redis)
+    try:
+        storage = asyncio.run(choose(settings))
+        if storage == "redis" and not asyncio.run(answers(settings.redis)):
+            sys.exit(NO_REDIS.format(redis))
+    except ValueError:
+        sys.exit(NO_URL.format(redis))
     workers = flags.workers
-    if storage == "redis" and not asyncio.run(answers(settings.redis)):
-        sys.exit(NO_REDIS.format(settings.redis))
     if storage != "redis" and workers > 1:
         if wanted:
             sys.exit(ALONE.format(workers))
         workers = 1
+    chosen = Settings(limits, storage, settings.redis, settings.file, names)
+    if storage == "sqlite" and (why := asyncio.run(broken(chosen))):
+        sys.exit(NO_FILE.format(settings.file, why))
     try:
         family = socket.AF_INET6 if ":" in flags.host else socket.AF_INET
         listener = socket.create_server((flags.host, flags.port), family=family)
     except (OSError, OverflowError) as error:
         sys.exit(f"Cannot listen on {flags.host}, port {flags.port} ({error}): choose another with --port.")
     name = f"[{flags.host}]" if ":" in flags.host else flags.host
-    where = {"redis": settings.redis, "sqlite": settings.file, "memory": "this process"}[storage]
+    where = {"redis": redis, "sqlite": settings.file, "memory": "this process"}[storage]
     alone = "" if wanted or storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
 
     def tell() -> None:
         print(f"listening on http://{name}:{listener.getsockname()[1]}/mcp", flush=True)
         print(f"storage {storage}: {where}; workers: {workers}{alone}", flush=True)
 
-    chosen = Settings(limits, storage, settings.redis, settings.file, names)
     run(create_app, chosen, workers, listener, tell)
 
 

@@ -4,7 +4,6 @@ note  how many steps of a job are done: written in one transaction with the step
 Events, places and ids are explained in `event.py`.
 """
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -15,6 +14,7 @@ from redis.exceptions import NoScriptError
 from event import Event, EvictedError, id_of, place_of, stream_of, unbroken
 from record_script import RECORD, RECORD_STEP
 from round_trips import RoundTrips
+from sqlite_file import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +148,6 @@ TRIM_EACH = 256  # records; a few pages at once cost less than a row each time
 NEXT = "INSERT INTO events SELECT ifnull(max(row), ?1) + 1, ?3 FROM events WHERE row > ?1 AND row < ?2"
 NOTE_FIRST = "INSERT OR IGNORE INTO notes SELECT ?, ?, ?"
 NOTE_NEXT = "UPDATE notes SET done = ?3 WHERE session = ?1 AND job = ?2 AND done = ?3 - 1"
-
-
-def connect(path: str | Path) -> sqlite3.Connection:
-    """A write-ahead log that is not flushed at each commit.
-
-    A commit survives the death of any process. A power cut may undo the last ones, and leaves the file whole.
-    """
-    database = sqlite3.connect(path, isolation_level=None)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
-    return database
 
 
 class SQLiteSSEReplayBuffer:

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
-from replay_buffer import connect, keys_of
+from replay_buffer import keys_of
 from round_trips import RoundTrips
+from sqlite_file import connect, patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,44 +89,49 @@ CREATE TABLE IF NOT EXISTS sessions (
 
 
 class SQLiteSessions:
-    def __init__(self, path: str | Path, ttl: float, forget: Forget = keep) -> None:
-        self._ttl, self._forget = ttl, forget
+    def __init__(self, path: str | Path, ttl: float, forget: Forget = keep, patience: float = 2.0) -> None:
+        self._ttl, self._forget, self._patience = ttl, forget, patience
         self._database: sqlite3.Connection = connect(path)
         self._database.execute(SESSIONS)
 
+    async def _ask(self, question: str, *values: str | float) -> list[tuple[str, ...]]:
+        return await patiently(lambda: self._database.execute(question, values).fetchall(), self._patience)
+
     async def open(self, protocol: str, most: int) -> Session | None:
         now = time.time()
-        over = "SELECT id FROM sessions WHERE until <= ?"
-        for (session_id,) in self._database.execute(over, (now,)).fetchall():
+        for (session_id,) in await self._ask("SELECT id FROM sessions WHERE until <= ?", now):
             await self.end(session_id)
             await self._forget(session_id)
-        ((count,),) = self._database.execute("SELECT count(*) FROM sessions")
-        if count >= most:
-            return None
         session = Session(secrets.token_hex(16), protocol, "")
-        row = (session.id, protocol, "", now + self._ttl)
-        self._database.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
-        return session
+        new = "INSERT INTO sessions SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM sessions) < ? RETURNING id"
+        opened = await self._ask(new, session.id, protocol, "", now + self._ttl, most)
+        return session if opened else None
 
     async def use(self, session_id: str) -> Session | None:
         now = time.time()
         renew = "UPDATE sessions SET until = ? WHERE id = ? AND until > ? RETURNING id, protocol, reader"
-        found = self._database.execute(renew, (now + self._ttl, session_id, now)).fetchall()
+        found = await self._ask(renew, now + self._ttl, session_id, now)
         return Session(*found[0]) if found else None
 
     async def read_by(self, session_id: str, reader: str) -> None:
-        self._database.execute("UPDATE sessions SET reader = ? WHERE id = ?", (reader, session_id))
+        await self._ask("UPDATE sessions SET reader = ? WHERE id = ?", reader, session_id)
 
     async def end(self, session_id: str) -> bool:
-        return self._database.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount > 0
+        return bool(await self._ask("DELETE FROM sessions WHERE id = ? RETURNING id", session_id))
 
     def close(self) -> None:
         self._database.close()
 
 
 OPEN = "mcp:sessions"  # a sorted set of all sessions by the time at which they are over, to count them
-
-
+# Counted and added at once: who comes in the same moment is counted too.
+OPEN_ONE = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, ARGV[1])
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1
+"""
 READ_BY = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS[1], 'reader', ARGV[1])"
 
 
@@ -135,21 +141,18 @@ class RedisSessions:
         self._trips = RoundTrips(client)
 
     async def open(self, protocol: str, most: int) -> Session | None:
-        now = time.time()
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zremrangebyscore(OPEN, 0, now)
-            pipeline.zcard(OPEN)
-            _, count = await pipeline.execute()
-        if count >= most:
-            return None
+        now, ttl = time.time(), round(self._ttl * 1000)
         session = Session(secrets.token_hex(16), protocol, "")
         key = keys_of(session.id)[0]
+        (counted,) = await self._trips.ask(
+            ("EVAL", OPEN_ONE, 1, OPEN, now, most, now + self._ttl, session.id, ttl)
+        )
+        if not counted:
+            return None
         async with self._client.pipeline() as pipeline:
             pipeline.hset(key, mapping={"protocol": protocol, "reader": ""})
-            pipeline.pexpire(key, round(self._ttl * 1000))
+            pipeline.pexpire(key, ttl)
             await pipeline.execute()
-        await self._client.zadd(OPEN, {session.id: now + self._ttl})
-        await self._client.pexpire(OPEN, round(self._ttl * 1000))
         return session
 
     async def use(self, session_id: str) -> Session | None:

@@ -23,7 +23,7 @@ from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessio
 from unfinished import SQLiteJobs
 
 MOST_CONNECTIONS = 32  # of a worker, for commands; more wait for one to be free
-TROUBLE = (RedisError, sqlite3.OperationalError, TimeoutError)
+TROUBLE = (RedisError, sqlite3.DatabaseError, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
             yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, for_work(settings))
         elif storage == "sqlite":
             buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(settings.file, limits.max_events)))
-            sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget)
+            sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget, limits.patience)
             stack.enter_context(closing(sessions))
             jobs = stack.enter_context(closing(SQLiteJobs(settings.file)))
             yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://", jobs)
@@ -93,8 +93,26 @@ def for_work(settings: Settings) -> str:
     return urlunsplit(url._replace(query=f"{url.query}&{more}" if url.query else more))
 
 
+async def broken(settings: Settings) -> str | None:
+    """Why the file cannot be used, found out before workers try to, one after the other."""
+    try:
+        async with opened(settings):
+            return None
+    except sqlite3.Error as error:
+        return str(error)
+
+
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    own, at, where = parts.netloc.rpartition("@")
+    user, colon, _ = own.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{user}{colon and ':***'}{at}{where}"))
+
+
 def excuse(error: BaseException) -> str:
     """One sentence for the client, which does not care for the storage's own words."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return "The storage is damaged, and this server cannot mend it: tell whoever runs it."
     if isinstance(error, OutOfMemoryError):
         return "The storage is full, and nothing was kept of this request: try again later."
     if isinstance(error, TimeoutError | RedisTimeoutError):

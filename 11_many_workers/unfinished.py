@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from build import Build
-from replay_buffer import connect
+from sqlite_file import connect
 
 
 class SQLiteJobs:

@@ -10,10 +10,13 @@ from typing import cast
 import pytest
 from pairs_11 import BUFFERS, Reader, pair, run, sent
 from redis.asyncio import Redis
+from redis_11 import LESSON, real_redis
 
 from broker import RedisSSEBroker
 from event import Event
 from limits import Limits
+from processes import run as program
+from processes import serving
 from redis_server import RedisServer
 from replay_buffer import RedisSSEReplayBuffer, Step, keys_of
 from round_trips import RoundTrips
@@ -115,6 +118,42 @@ def test_a_question_that_cannot_be_put_is_an_error_for_all_in_its_trip(redis: Re
             assert await trips.ask(("ECHO", "again")) == [b"again"]
 
     run(test)
+
+
+def test_sessions_that_are_opened_at_once_are_counted_too(redis: RedisServer) -> None:
+    """Law 8: not more than may be, however many ask in the same moment."""
+
+    async def test() -> None:
+        async with connect(redis.url, 5) as client, connect(redis.url, 5) as other:
+            await client.delete("mcp:sessions")  # those of other tests
+            workers = [RedisSessions(client, 60), RedisSessions(other, 60)]
+            asked = [workers[turn % 2].open("2025-11-25", 10) for turn in range(200)]
+            opened = [session for session in await asyncio.gather(*asked) if session]
+            assert len(opened) == 10
+            assert all([await workers[1].use(session.id) for session in opened])
+            await workers[0].end(opened[0].id)
+            assert await workers[1].open("2025-11-25", 10)
+
+    run(test)
+
+
+def test_its_password_is_not_shown(tmp_path: Path) -> None:
+    with real_redis(tmp_path, "--requirepass", "a-secret") as redis:
+        url = redis.url.replace("//", "//:a-secret@")
+        with serving(LESSON, "--redis", url) as server:
+            server.wait_for(r"storage redis: redis://:\*\*\*@127\.0\.0\.1:\d+/0; workers: 1")
+            assert "a-secret" not in server.output
+    code, output = program(LESSON, "server.py", "--port", "0", "--redis", "redis://me:a-secret@127.0.0.1:1/0")
+    assert code == 1
+    assert "There is no Redis at redis://me:***@127.0.0.1:1/0" in output
+    assert "a-secret" not in output
+
+
+def test_what_is_no_address_is_one_sentence() -> None:
+    code, output = program(LESSON, "server.py", "--port", "0", "--redis", "127.0.0.1:6379")
+    assert code == 1
+    assert output.startswith("127.0.0.1:6379 is no address of a Redis")
+    assert len(output.splitlines()) == 1
 
 
 def test_redis_keys_have_a_time_to_live(redis: RedisServer) -> None:

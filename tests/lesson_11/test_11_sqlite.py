@@ -1,14 +1,24 @@
-"""What is SQLite's own: a disk that is full, and what a transaction that is rolled back leaves."""
+"""What is SQLite's own: a full disk, a file that cannot be used, another program that writes to it."""
 
+import asyncio
+import os
 import sqlite3
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pairs_11 import run
+from redis_11 import LESSON
+from wire_11 import Client
 
 from event import id_of, stream_of
+from processes import run as program
+from processes import serving
 from replay_buffer import SQLiteSSEReplayBuffer, Step
+from sessions import SQLiteSessions
+from sqlite_file import connect
 
 
 class Disk(SQLiteSSEReplayBuffer):
@@ -39,3 +49,80 @@ def test_a_disk_that_is_full_at_the_first_step_gives_nobody_what_is_anothers(tmp
                 assert [event.message for event in events] == [f"{session_id}{n}" for n in (1, 2, 3)]
 
     run(test)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_its_files_are_its_owners_alone(tmp_path: Path) -> None:
+    """Whole session ids lie in them, and who knows one is in."""
+
+    async def test() -> None:
+        with closing(SQLiteSessions(tmp_path / "s.db", 60)) as sessions:
+            assert await sessions.open("2025-11-25", 1)
+            files = list(tmp_path.iterdir())  # noqa: ASYNC240 (at once)
+            assert {file.name for file in files} == {"s.db", "s.db-wal", "s.db-shm"}
+            assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+    run(test)
+
+
+def test_another_program_that_writes_does_not_hold_the_loop(tmp_path: Path) -> None:
+    """Here that program is in the same loop: so it can only end if the loop goes on."""
+
+    async def test() -> None:
+        with (
+            closing(SQLiteSessions(tmp_path / "s.db", 60, patience=30)) as sessions,
+            closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
+        ):
+            session = await sessions.open("2025-11-25", 2)
+            assert session
+            for wanted in (sessions.open("2025-11-25", 2), sessions.use(session.id)):
+                other.execute("BEGIN IMMEDIATE")
+                asked = asyncio.ensure_future(wanted)
+                await asyncio.sleep(0.1)
+                assert not asked.done()
+                other.execute("COMMIT")
+                assert await asked
+
+    run(test)
+
+
+def missing(folder: Path) -> Path:
+    return folder / "missing" / "s.db"
+
+
+def corrupt(folder: Path) -> Path:
+    (folder / "s.db").write_bytes(b"This is not a database." * 1000)
+    return folder / "s.db"
+
+
+def read_only(folder: Path) -> Path:
+    connect(folder / "s.db").close()
+    (folder / "s.db").chmod(0o400)
+    return folder / "s.db"
+
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # may write to any file
+
+
+@pytest.mark.parametrize("file", [missing, corrupt, *([] if IS_ROOT else [read_only])])
+def test_a_file_that_cannot_be_used_is_one_sentence(file: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = file(tmp_path)
+    code, output = program(LESSON, "server.py", "--port", "0", "--storage", "sqlite", "--file", str(path))
+    assert code == 1
+    assert output.startswith(f"Sessions cannot be kept in {path} (")
+    assert len(output.splitlines()) == 1
+
+
+def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    SQLiteSessions(file, 60).close()
+    with closing(sqlite3.connect(file)) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sessions'")
+        ((size,),) = database.execute("PRAGMA page_size")
+    with file.open("r+b") as pages:
+        pages.seek((page - 1) * size)
+        pages.write(b"\xff" * size)
+    with serving(LESSON, "--storage", "sqlite", "--file", str(file)) as server:
+        with pytest.raises(AssertionError, match="is damaged"):
+            Client(server.port)
+        server.wait_for(r"storage: DatabaseError \(database disk image is malformed\)")
