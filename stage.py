@@ -34,8 +34,8 @@ class Screen(Console):
 
 
 class Speaker:
-    def __init__(self, process: Process, show: Callable[[Text], None]) -> None:
-        self.process = process
+    def __init__(self, whose: str, process: Process, show: Callable[[Text], None]) -> None:
+        self.whose, self.process = whose, process
         self.lines: list[str] = []  # without colour, so that words are found
         self._news = asyncio.Event()
         self._hearing = asyncio.create_task(self._hear(show))
@@ -50,7 +50,7 @@ class Speaker:
             self._news.set()
         self._news.set()
 
-    async def wait_for(self, pattern: str, times: int = 1) -> re.Match[str]:
+    async def wait_for(self, pattern: str, times: int = 1, told: str = "") -> re.Match[str]:
         """The match in the line that makes it so many; waits until it is said."""
         while True:
             found = [match for line in self.lines if (match := re.search(pattern, line))]
@@ -58,13 +58,14 @@ class Speaker:
                 return found[times - 1]
             if self._hearing.done():
                 code = await self.process.wait()
-                raise BrokenError(f"it ended (exit code {code}) before it said {pattern!r}")
+                why = f"ended (exit code {code}) before it said {told or repr(pattern)}"
+                raise BrokenError(f"The {self.whose} {why}.")
             self._news.clear()
             await self._news.wait()
 
     async def address(self) -> str:
         """Where a server listens."""
-        return (await self.wait_for(r"listening on (http://\S+)"))[1]
+        return (await self.wait_for(r"listening on (http://\S+)", told="where it listens"))[1]
 
     async def end(self) -> int:
         """Its exit code, when it has said all it had to say."""
@@ -95,7 +96,7 @@ class Stage:
 
     def say(self, whose: str, line: Text | str) -> None:
         if not self.stopped:
-            self.console.print(Text(f"{whose:<8}", STYLES.get(whose, "bold")).append(line), soft_wrap=True)
+            self.console.print(Text(f"{whose:<7} ", STYLES.get(whose, "bold")).append(line), soft_wrap=True)
 
     def _hear(self, whose: str, line: Text) -> None:
         if whose:
@@ -121,7 +122,7 @@ class Stage:
             stderr=STDOUT,
             process_group=0,
         )
-        speaker = Speaker(process, lambda line: self._hear(whose, line))
+        speaker = Speaker(whose, process, lambda line: self._hear(whose, line))
         try:
             yield speaker
         finally:
@@ -149,7 +150,7 @@ class Stage:
         try:
             code = asyncio.run(self._until_stopped(play))
         except (BrokenError, OSError) as broken:
-            code, why = 1, f"broken: {str(broken) or 'it took too long'}"
+            code, why = 1, ("broken: " if self.whose == "show" else "") + (str(broken) or "It took too long.")
         except asyncio.CancelledError:
             code, why = 130, ""
         else:
@@ -158,5 +159,5 @@ class Stage:
             self.stopped = False
             code, why = 130, "stopped"
         if why:
-            self.say(self.whose, why)
+            self.say(self.whose, Text(why, "bold red"))
         return code

@@ -44,7 +44,7 @@ async def client(url: str, expected: str) -> AsyncGenerator[Speaker]:
     async with STAGE.speaking("client", "client.py", *flags) as there:
         yield there
         if await there.end():
-            raise BrokenError(f"the client was to show {expected!r}")
+            raise BrokenError(f"The client was to show {expected!r}.")
 
 
 async def one_outage(script: str, expected: str, *flags: str) -> None:

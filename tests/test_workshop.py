@@ -61,7 +61,7 @@ def test_a_reader_that_has_seen_enough_is_no_trouble() -> None:
 def test_an_unknown_lesson_is_one_sentence() -> None:
     code, output = run(ROOT, WORKSHOP, "99")
     assert code == 1
-    assert re.fullmatch(r"workshop  There is no lesson '99'\. There are: 07.*\.", output)
+    assert re.fullmatch(r"workshop There is no lesson '99'\. There are: 07.*\.", output)
 
 
 def test_a_taken_port_is_one_sentence() -> None:
@@ -69,17 +69,18 @@ def test_a_taken_port_is_one_sentence() -> None:
         code, output = run(ROOT, WORKSHOP, "07", "--port", str(taken.getsockname()[1]))
     assert code == 1
     assert re.search("^server  Cannot listen on .* choose another with --port", output, re.MULTILINE), output
-    assert "workshop  The server ended before it answered (exit code 1)." in output
+    assert "workshop The server ended (exit code 1) before it said where it listens." in output
     assert "Traceback" not in output
 
 
 def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
     """A copy of the house, whose server ends itself when the connection is lost."""
-    shutil.copy(ROOT / "workshop.py", tmp_path)
+    for file in ("breaks.py", "ctrl_c.py", "stage.py", "workshop.py"):
+        shutil.copy(ROOT / file, tmp_path)
     edited_copy(LESSON, tmp_path, Edit("server.py", "session.reader = None", "__import__('os')._exit(3)"))
     code, output = run(tmp_path, "workshop.py", "07", *QUICK, "--patience", "2")
     assert code == 1
-    assert output.splitlines()[-1] == "workshop  The server died (exit code 3)."
+    assert output.splitlines()[-1] == "workshop The server died (exit code 3)."
     assert "Traceback" not in output
 
 
@@ -90,7 +91,7 @@ def test_ctrl_c_ends_all() -> None:
         workshop.wait_for("live +1 of 10")
         workshop.ctrl_c()
         assert workshop.finish() == 130
-    assert workshop.lines[-1] == "workshop  Stopped."
+    assert workshop.lines[-1] == "workshop stopped"
     assert "Traceback" not in workshop.output
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server lives on"
