@@ -15,7 +15,7 @@ class Plain(Sound):
     """Nothing special."""
 
 
-@dialect(law=None, tool="announce")
+@dialect(tool="announce")
 class PlainAnnounced(Sound):
     """Messages on the standing stream."""
 
