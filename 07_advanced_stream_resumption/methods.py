@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from door import INVALID_PARAMS, METHOD_NOT_FOUND, Message, error, result
+from plumbing.jsonrpc import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND, Message, error, result
 from sessions import Session, Sessions
 
 
@@ -56,6 +56,10 @@ def reply(sessions: Sessions, session: Session, message: Message) -> JsonValue:
     match message.method:
         case "ping":
             return result(message.id, {})
+        case "logging/setLevel" if (level := message.params.get("level")) not in LOG_LEVELS:
+            return error(
+                message.id, INVALID_PARAMS, f"There is no level {str(level)[:60]!r}: {', '.join(LOG_LEVELS)}."
+            )
         case "logging/setLevel":
             session.wants_messages = message.params.get("level") in ("debug", "info")
             return result(message.id, {})

@@ -40,7 +40,7 @@ class ReplayBuffer:
 
     def record(self, message: str) -> None:
         """Store a message under the next id. What goes on the wire is read from here (law 1)."""
-        event = f"id: {self.stream}-{self.last + 1}\ndata: {message}\n\n".encode()
+        event = f"event: message\nid: {self.stream}-{self.last + 1}\ndata: {message}\n\n".encode()
         if self.last < self._max_events:
             self._ring.append(event)
         else:

@@ -18,10 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from door import LOOPBACK, NOT_RESUMABLE, PROTOCOLS, Message, Refusal, check, json_response, read
-from event_stream import EventStream
-from launch import before_exit, launch
 from methods import initialized, reply
+from plumbing.body import Bodies, parse
+from plumbing.door import PROTOCOLS, Guard, Refusal, json_response
+from plumbing.event_stream import EventStream
+from plumbing.jsonrpc import NOT_RESUMABLE, Message
+from plumbing.launch import before_exit, launch
 from replay_buffer import EvictedError, NotIssuedError, ReplayBuffer
 from sessions import Limits, Session, Sessions
 
@@ -32,9 +34,10 @@ MOST_IN_ONE_WRITE = 1000
 class Endpoint:
     """`/mcp`: GET to listen, POST to send, DELETE to end."""
 
-    def __init__(self, limits: Limits, own_names: frozenset[str]) -> None:
-        self.limits, self.own_names = limits, own_names
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.sessions = Sessions(limits)
+        self.bodies = Bodies(limits)
 
     async def follow(self, session: Session, cursor: int, opening: str) -> AsyncGenerator[bytes]:
         """Backlog and live tail are one sequence: one buffer, read with one cursor (law 3).
@@ -70,35 +73,33 @@ class Endpoint:
             cursor = cursor_of(buffer, last_event_id)
             log.info("%s: resumed after %s: %d missed", session, last_event_id, buffer.last - cursor)
         session.was_read = True
-        return EventStream(self.follow(session, cursor, opening), self.limits.max_stall)
+        return EventStream(self.follow(session, cursor, opening))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            check(request, self.own_names)
-            response = await self.respond(request)
-        except Refusal as refusal:
-            response = refusal.response()
+        response = await self.respond(Request(scope, receive))
         await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
-        message = await read(request, self.limits.max_body) if request.method == "POST" else None
-        if message and message.method == "initialize":
-            return self.initialize(message)
-        session = self.sessions.find(request.headers.get("mcp-session-id"))
+        session_id = request.headers.get("mcp-session-id")
+        if session_id is None and request.method == "POST":
+            return self.initialize(parse(await self.bodies.read(request)))
+        session = self.sessions.find(session_id)
         with self.sessions.in_use(session):
             if request.method == "GET":
                 return self.listen(session, request.headers.get("last-event-id"))
-            if message is None:
+            if request.method == "DELETE":
                 self.sessions.end(session, "deleted by its client")
                 return Response(status_code=204)
+            message = parse(await self.bodies.read(request))
             if message.method is None or message.id is None:
                 return Response(status_code=202)  # a response or a notification wants no answer
             return json_response(reply(self.sessions, session, message))
 
     def initialize(self, message: Message) -> Response:
-        if message.id is None:
-            raise Refusal(400, "initialize is a request: give it an id.")
+        if message.method != "initialize" or message.id is None:
+            raise Refusal(
+                400, "Begin with an initialize request, or send the Mcp-Session-Id it was answered with."
+            )
         asked = message.params.get("protocolVersion")
         session = self.sessions.open(
             asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
@@ -118,8 +119,9 @@ def cursor_of(buffer: ReplayBuffer, last_event_id: str) -> int:
         raise Refusal(410, f"What came next is no longer kept. {afresh}", NOT_RESUMABLE, oldest) from None
 
 
-def create_app(limits: Limits, host: str = "127.0.0.1") -> Starlette:
-    endpoint = Endpoint(limits, LOOPBACK | {host})
+def create_app(limits: Limits) -> Starlette:
+    endpoint = Endpoint(limits)
+    guarded = Guard(endpoint, limits)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -128,13 +130,13 @@ def create_app(limits: Limits, host: str = "127.0.0.1") -> Starlette:
             with before_exit(endpoint.sessions.close):
                 yield
 
-    return Starlette(routes=[Route("/mcp", endpoint), Route("/mcp/", endpoint)], lifespan=lifespan)
+    return Starlette(routes=[Route("/mcp", guarded), Route("/mcp/", guarded)], lifespan=lifespan)
 
 
 mcp_app = create_app(Limits())
 
 if __name__ == "__main__":
-    launch(create_app)
+    launch(Limits, create_app, "A Streamable HTTP server whose streams can be resumed.")
 
 # /// script
 # requires-python = ">=3.11"

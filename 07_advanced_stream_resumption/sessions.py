@@ -8,23 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from door import SESSION_NOT_FOUND, Refusal
+from plumbing.door import Front, Refusal
+from plumbing.jsonrpc import SESSION_NOT_FOUND
 from replay_buffer import ReplayBuffer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Front):
     """Each is a flag of `server.py`; what nothing uses has no request, reader or burst."""
 
     max_events: Annotated[int, "events kept for each session"] = 5000
     max_sessions: Annotated[int, "sessions at the same time"] = 1000
     max_bursts: Annotated[int, "bursts at work in one session"] = 8
-    max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
     max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
-    max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
-    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000
     ping: Annotated[float, "seconds of silence after which a stream shows that it is alive"] = 15.0
 
 

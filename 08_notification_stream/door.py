@@ -3,48 +3,41 @@
 An unknown or evicted event id gets an empty 200 from the SDK, and its client then asks again, for ever.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
-from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_store import EvictedError, NotIssuedError, SessionEvents, current
+from plumbing.before_sdk import in_our_revision, with_body, with_plain_headers
+from plumbing.body import Bodies
+from plumbing.door import PROTOCOLS, Refusal
+from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
+from settings import Settings
 
 log = logging.getLogger("server")
 
-PROTOCOLS = ("2025-03-26", "2025-06-18", "2025-11-25")
-INVALID_REQUEST, SESSION_NOT_FOUND, NOT_RESUMABLE, UNSUPPORTED_PROTOCOL = -32600, -32001, -32003, -32022
-
-
-class Refusal(Exception):  # noqa: N818 (an answer, not a mishap)
-    """An HTTP status and a JSON-RPC error that says what to do (law 7)."""
-
-    def __init__(self, status: int, say: str, code: int = INVALID_REQUEST, data: JsonValue = None) -> None:
-        super().__init__(say)
-        told: dict[str, JsonValue] = {"code": code, "message": say}
-        if data is not None:
-            told["data"] = data
-        body = json.dumps({"jsonrpc": "2.0", "id": None, "error": told})
-        self.response = Response(body, status, media_type="application/json")
-
 
 class Door:
-    def __init__(self, app: ASGIApp, max_events: int, retry: int) -> None:
-        self._app, self._max_events, self._retry = app, max_events, retry
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._max_events, self._retry = app, settings.max_events, settings.retry
+        self._bodies = Bodies(settings)
         self._sessions: WeakValueDictionary[str, SessionEvents] = WeakValueDictionary()
         self._closed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope)
+        request = Request(scope, receive)
+        scope = with_plain_headers(scope)
         priming = b""
         try:
             events = self._events_of(request)
+            if request.method == "POST":
+                body = await self._bodies.read(request)
+                fresh = "mcp-session-id" not in request.headers
+                receive = with_body(in_our_revision(body) if fresh else body, receive)
             cursor = request.headers.get("last-event-id") if request.method == "GET" else None
             if cursor is not None:
                 check(events, cursor)  # (law 7)
@@ -60,9 +53,8 @@ class Door:
                 priming = f"id: {cursor}\r\ndata: \r\nretry: {self._retry}\r\n\r\n".encode()
         except Refusal as refusal:
             if "mcp-session-id" in request.headers:
-                log.info("%s: refused with %d", shown(request), refusal.response.status_code)
-            await refusal.response(scope, receive, send)
-            return
+                log.info("%s: refused with %d", shown(request), refusal.status)
+            raise
         current.set(events)
         await self._pass_on(request, scope, receive, send, priming)
 
@@ -101,10 +93,6 @@ class Door:
         headers = request.headers
         if self._closed:
             raise Refusal(503, "The server stops.")
-        if (version := headers.get("mcp-protocol-version", PROTOCOLS[0])) not in PROTOCOLS:
-            # 2026-07-28 has no event ids: served, a client would lose what a cut loses, without a word.
-            told: JsonValue = {"supported": list(PROTOCOLS), "requested": version[:60]}
-            raise Refusal(400, f"This server speaks MCP {', '.join(PROTOCOLS)}.", UNSUPPORTED_PROTOCOL, told)
         session_id = headers.get("mcp-session-id")
         if session_id is None and request.method not in ("GET", "DELETE"):
             return SessionEvents(self._max_events)

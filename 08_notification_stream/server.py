@@ -14,16 +14,15 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import SetLevelRequestParams
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from door import Door
 from event_store import SessionEventStore
-from launch import Settings, before_exit, launch, show_log
 from notifications import Notifications
-from slow_reader import SlowReader
-from under_way import UnderWay
+from plumbing.door import Guard
+from plumbing.launch import before_exit, launch
+from plumbing.under_way import UnderWay
+from settings import Settings, show_log
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -38,20 +37,11 @@ def create_app(settings: Settings) -> Starlette:
         session_idle_timeout=settings.max_idle,
         max_sessions=settings.max_sessions,
         max_request_body_size=settings.max_body,
-        security_settings=TransportSecuritySettings(
-            allowed_hosts=settings.hosts, allowed_origins=settings.origins
-        ),
+        security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Guard` does it
     )
     under_way = UnderWay(manager.handle_request)
-    door = Door(under_way, settings.max_events, settings.retry)
-    endpoint = SlowReader(door, settings.max_stall)
-    browsers = Middleware(
-        CORSMiddleware,
-        allow_origin_regex=settings.origin_regex,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["content-type", "mcp-session-id", "mcp-protocol-version", "last-event-id"],
-        expose_headers=["mcp-session-id"],  # or a page could not read which session it has opened
-    )
+    door = Door(under_way, settings)
+    endpoint = Guard(door, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -77,13 +67,13 @@ def create_app(settings: Settings) -> Starlette:
             stop()
 
     routes = [Route("/mcp", endpoint), Route("/mcp/", endpoint)]
-    return Starlette(routes=routes, middleware=[browsers], lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
-    launch(create_app)
+    launch(Settings, create_app, "Notifications on two kinds of stream, which outlive a cut.", port=3000)
 
 # /// script
 # requires-python = ">=3.11"

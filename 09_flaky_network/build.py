@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from door import result
 from event_window import Stream
+from plumbing.jsonrpc import result
 from sessions import Session
 
 VERBS = ("fetching", "compiling", "linking", "testing")

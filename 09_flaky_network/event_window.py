@@ -63,7 +63,7 @@ class Stream:
         return self._times[self.freed % self._max_events]
 
     def append(self, message: str, now: float) -> None:
-        event = f"id: {self.name}-{self.last + 1}\ndata: {message}\n\n".encode()
+        event = f"event: message\nid: {self.name}-{self.last + 1}\ndata: {message}\n\n".encode()
         if self.last < self._max_events:
             self._ring.append(event)
             self._times.append(now)

@@ -4,7 +4,7 @@ from pydantic import JsonValue
 
 from build import Plan
 from builds import KEY
-from door import INVALID_PARAMS, METHOD_NOT_FOUND, Message, error, result
+from plumbing.jsonrpc import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND, Message, error, result
 from sessions import Session
 
 TOOL: JsonValue = {
@@ -28,6 +28,9 @@ def reply(session: Session, message: Message) -> JsonValue:
     match message.method:
         case "ping":
             return result(message.id, {})
+        case "logging/setLevel" if (level := message.params.get("level")) not in LOG_LEVELS:
+            say = f"There is no level {str(level)[:60]!r}: {', '.join(LOG_LEVELS)}."
+            return error(message.id, INVALID_PARAMS, say)
         case "logging/setLevel":
             session.wants_log = message.params.get("level") in ("debug", "info")
             return result(message.id, {})

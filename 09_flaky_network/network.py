@@ -17,10 +17,11 @@ from starlette.applications import Starlette
 
 from cable import Action, Cable
 from keys import pressed
-from launch import before_exit
 from page import page
+from plumbing.launch import before_exit, configured, listen, port_number, positive_int
 from say import say
 
+MAX_STALL = 10.0  # seconds that a page may leave its pictures unread
 KEYS = {"c": Action.CUT, "r": Action.RESTORE, "s": Action.SLOW, "t": Action.STALL, "h": Action.HALF}
 Script = list[tuple[float, Action]]
 
@@ -74,41 +75,26 @@ def parse_script(text: str) -> Script:
     return script
 
 
-def port(text: str) -> int:
-    if not 0 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    if int(text) <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return int(text)
-
-
 def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A network between client and server, which one can cut.")
     add = parser.add_argument
-    add("--listen", type=port, default=9000, help="port for the client, 0 takes a free one (default: 9000)")
-    add("--to", type=port, default=8000, help="port of the server on this machine (default: 8000)")
-    add("--page", type=port, default=9001, help="port of the page, 0 takes a free one (default: 9001)")
+    add(
+        "--listen",
+        type=port_number,
+        default=9000,
+        help="port for the client, 0 takes a free one (default: 9000)",
+    )
+    add("--to", type=port_number, default=8000, help="port of the server here (default: 8000)")
+    add("--page", type=port_number, default=9001, help="port of the page, 0: a free one (default: 9001)")
     add("--script", type=parse_script, default=[], help="such as '2 cut, 5 restore'; also slow, stall, half")
-    add("--speed", type=positive, default=200, help="bytes a second when it is slow (default: 200)")
+    add("--speed", type=positive_int, default=200, help="bytes a second when it is slow (default: 200)")
     return parser.parse_args()
-
-
-def bound(port: int, flag: str) -> socket.socket:
-    try:
-        listener = socket.create_server(("127.0.0.1", port))
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # nothing waits that need not
-    except OSError as error:
-        sys.exit(f"Cannot listen on 127.0.0.1, port {port} ({error}): choose another with {flag}.")
-    return listener
 
 
 def main() -> None:
     flags = parse_flags()
-    listener, for_page = bound(flags.listen, "--listen"), bound(flags.page, "--page")
+    listener = listen("127.0.0.1", flags.listen, "--listen")
+    for_page = listen("127.0.0.1", flags.page, "--page")
     say(
         "open",
         f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp and leading to port {flags.to}",
@@ -117,9 +103,8 @@ def main() -> None:
     if sys.stdin and sys.stdin.isatty():
         say("keys", "c cut   r restore   s slow   t stall   h drop half of the next event   q quit")
     app = network(Cable(flags.to, flags.speed), listener, flags.script)
-    config = uvicorn.Config(app, log_level="warning")
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[for_page])
+        uvicorn.Server(configured(app, MAX_STALL)).run(sockets=[for_page])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from cable import Action, Cable
-from event_stream import EventStream
+from plumbing.event_stream import EventStream
 
 PAGE = Path(__file__).parent / "page.html"
 PAUSE = 0.05  # seconds between two pictures, at least: an eye sees no more
@@ -28,7 +28,7 @@ def page(cable: Cable, lifespan: Lifespan) -> Starlette:
         return FileResponse(PAGE, media_type="text/html")
 
     async def live(_request: Request) -> Response:
-        return EventStream(pictures(cable), max_stall=10)
+        return EventStream(pictures(cable))
 
     async def do(request: Request) -> Response:
         """Press the switch: only this page may, not one that another site has brought along."""

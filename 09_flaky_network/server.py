@@ -20,11 +20,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from builds import KEY, Builds, CannotBuildError
-from door import LOOPBACK, NOT_RESUMABLE, PROTOCOLS, Message, Refusal, check, json_response, read, result
-from event_stream import EventStream
 from event_window import EvictedError, NotIssuedError, Stream
-from launch import before_exit, launch
 from methods import initialized, reply, tool_error
+from plumbing.body import Bodies, parse
+from plumbing.door import PROTOCOLS, Guard, Refusal, json_response
+from plumbing.event_stream import EventStream
+from plumbing.jsonrpc import NOT_RESUMABLE, Message, result
+from plumbing.launch import before_exit, launch
 from sessions import Limits, Session, Sessions
 
 log = logging.getLogger("server")
@@ -34,8 +36,9 @@ MOST_IN_ONE_WRITE = 1000
 class Endpoint:
     """`/mcp`: POST to send, GET to listen or to resume, DELETE to end."""
 
-    def __init__(self, limits: Limits, own_names: frozenset[str]) -> None:
-        self.limits, self.own_names = limits, own_names
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.bodies = Bodies(limits)
         self.sessions = Sessions(limits)
         self.builds = Builds(limits, self.sessions)
 
@@ -67,7 +70,7 @@ class Endpoint:
         opening = (
             f"retry: {self.limits.retry}\n{priming}"  # no blank line: it travels with the event that follows
         )
-        return EventStream(self.follow(session, stream, cursor, opening), self.limits.max_stall)
+        return EventStream(self.follow(session, stream, cursor, opening))
 
     def call(self, session: Session, message: Message, request_id: int | str) -> Response:
         """A build is answered on a stream of its own, which begins with a cursor."""
@@ -90,26 +93,22 @@ class Endpoint:
         return self.carry(session, stream, cursor, session.primes(stream, cursor))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        try:
-            check(request, self.own_names)
-            response = await self.respond(request)
-        except Refusal as refusal:
-            response = refusal.response()
+        response = await self.respond(Request(scope, receive))
         await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
-        message = await read(request, self.limits.max_body) if request.method == "POST" else None
-        if message and message.method == "initialize":
-            return self.initialize(message)
-        session = self.sessions.find(request.headers.get("mcp-session-id"))
+        session_id = request.headers.get("mcp-session-id")
+        if session_id is None and request.method == "POST":
+            return self.initialize(parse(await self.bodies.read(request)))
+        session = self.sessions.find(session_id)
         with self.sessions.in_use(session):
             if request.method == "GET":
                 return self.listen(session, request.headers.get("last-event-id"))
-            if message is None:
+            if request.method == "DELETE":
                 self.builds.leave_all(session)
                 self.sessions.end(session, "deleted by its client")
                 return Response(status_code=204)
+            message = parse(await self.bodies.read(request))
             if message.method == "notifications/cancelled":
                 self.builds.cancel(session, message.params.get("requestId"))
             if message.method is None or message.id is None:
@@ -119,8 +118,10 @@ class Endpoint:
             return json_response(reply(session, message))
 
     def initialize(self, message: Message) -> Response:
-        if message.id is None:
-            raise Refusal(400, "initialize is a request: give it an id.")
+        if message.method != "initialize" or message.id is None:
+            raise Refusal(
+                400, "Begin with an initialize request, or send the Mcp-Session-Id it was answered with."
+            )
         asked = message.params.get("protocolVersion")
         protocol = asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
         session = self.sessions.open(protocol)
@@ -153,8 +154,9 @@ async def comes(news: asyncio.Event, within: float) -> bool:
         return False
 
 
-def create_app(limits: Limits, host: str = "127.0.0.1") -> Starlette:
-    endpoint = Endpoint(limits, LOOPBACK | {host})
+def create_app(limits: Limits) -> Starlette:
+    endpoint = Endpoint(limits)
+    guarded = Guard(endpoint, limits)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -166,13 +168,13 @@ def create_app(limits: Limits, host: str = "127.0.0.1") -> Starlette:
                 finally:
                     endpoint.sessions.close()
 
-    return Starlette(routes=[Route("/mcp", endpoint), Route("/mcp/", endpoint)], lifespan=lifespan)
+    return Starlette(routes=[Route("/mcp", guarded), Route("/mcp/", guarded)], lifespan=lifespan)
 
 
 mcp_app = create_app(Limits())
 
 if __name__ == "__main__":
-    launch(create_app)
+    launch(Limits, create_app, "A server whose builds outlive an outage of the network.")
 
 # /// script
 # requires-python = ">=3.11"

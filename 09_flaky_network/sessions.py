@@ -12,14 +12,15 @@ from typing import Annotated
 
 from pydantic import JsonValue
 
-from door import SESSION_NOT_FOUND, Refusal
 from event_window import Stream, Window
+from plumbing.door import Front, Refusal
+from plumbing.jsonrpc import SESSION_NOT_FOUND
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Front):
     """Each is a flag of `server.py`; what nothing uses has no request, reader or call."""
 
     max_events: Annotated[int, "events kept for each session"] = 5000
@@ -28,10 +29,8 @@ class Limits:
     max_calls: Annotated[int, "calls at work in one session"] = 8
     max_keys: Annotated[int, "builds remembered by their idempotency key"] = 1000
     max_key_age: Annotated[float, "seconds that the result of such a build is kept"] = 3600.0
-    max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
     max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
-    max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
-    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000
     ping: Annotated[float, "seconds of silence after which a stream shows that it is alive"] = 5.0
 
 

@@ -3,55 +3,37 @@
 The SDK answers an unknown or evicted event id with an empty 200, and its own client then asks again for ever.
 """
 
-import json
 import logging
 
-from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_store import InMemoryEventStore, current
+from plumbing.before_sdk import in_our_revision, with_body, with_plain_headers
+from plumbing.body import Bodies
+from plumbing.door import Refusal
+from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
 from session_events import EvictedError, NotIssuedError, SessionEvents
 from sessions import Sessions
 
 log = logging.getLogger("server")
 
-# 2026-07-28 has no sessions and no event ids. Refused, an SDK client falls back to `initialize`.
-PROTOCOLS = ("2025-03-26", "2025-06-18", "2025-11-25")
-INVALID_REQUEST, SESSION_NOT_FOUND, NOT_RESUMABLE, UNSUPPORTED_PROTOCOL = -32600, -32001, -32003, -32022
-
-
-class Refusal(Exception):  # noqa: N818 (an answer, not a mishap)
-    """An HTTP status and a JSON-RPC error that says what to do (law 7)."""
-
-    def __init__(self, status: int, say: str, code: int = INVALID_REQUEST, data: JsonValue = None) -> None:
-        super().__init__(say)
-        told: dict[str, JsonValue] = {"code": code, "message": say}
-        if data is not None:
-            told["data"] = data
-        body = json.dumps({"jsonrpc": "2.0", "id": None, "error": told})
-        self.response = Response(body, status, media_type="application/json")
-
 
 class Door:
-    def __init__(self, app: ASGIApp, store: InMemoryEventStore, sessions: Sessions) -> None:
-        self._app, self._store, self._sessions = app, store, sessions
+    def __init__(self, app: ASGIApp, store: InMemoryEventStore, sessions: Sessions, bodies: Bodies) -> None:
+        self._app, self._store, self._sessions, self._bodies = app, store, sessions, bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        try:
-            events = self._enter(request)
-        except Refusal as refusal:
-            await refusal.response(scope, receive, send)
-            return
+        request = Request(scope, receive)
+        scope = with_plain_headers(scope)
+        events = self._enter(request)
+        session_id = request.headers.get("mcp-session-id")
+        if request.method == "POST":
+            body = await self._bodies.read(request)
+            receive = with_body(in_our_revision(body) if session_id is None else body, receive)
         current.set(events)
         scope = {**scope, "path": "/mcp"} if scope["path"] == "/mcp/" else scope
-        session_id = request.headers.get("mcp-session-id")
         with self._sessions.in_use(session_id, self):
             await self._pass_on(scope, receive, send, session_id, events)
 
@@ -79,9 +61,6 @@ class Door:
     def _enter(self, request: Request) -> SessionEvents:
         """The events of the session that the request names."""
         headers = request.headers
-        if (version := headers.get("mcp-protocol-version", PROTOCOLS[0])) not in PROTOCOLS:
-            told: JsonValue = {"supported": list(PROTOCOLS), "requested": version[:60]}
-            raise Refusal(400, f"This server speaks MCP {', '.join(PROTOCOLS)}.", UNSUPPORTED_PROTOCOL, told)
         session_id = headers.get("mcp-session-id")
         if session_id is None and request.method == "POST":
             return self._store.new_session()

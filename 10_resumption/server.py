@@ -11,17 +11,21 @@ from typing import Annotated, Any
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from door import Door
 from event_store import InMemoryEventStore, current
-from launch import Settings, launch, show_log
+from plumbing.body import Bodies
+from plumbing.door import Guard
+from plumbing.launch import launch
+from plumbing.under_way import UnderWay
 from sessions import Sessions
+from settings import Settings, show_log
 from simulated_drop import SimulatedDrop
-from slow_reader import SlowReader
-from under_way import UnderWay
 
 log = logging.getLogger("server")
 STATIONS = 6  # that a forecast asks, one after the other
@@ -86,28 +90,31 @@ async def open_stream(ctx: ServerRequestContext[Any, Any], call_next: CallNext) 
     return await call_next(ctx)
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> Starlette:
     show_log()
     store = InMemoryEventStore(settings.max_events, settings.max_age, settings.all_streams)
     office = Office(settings)
     mcp = MCPServer("resumption", version="1.0.0", log_level="ERROR", middleware=[open_stream])
     mcp.add_tool(office.get_forecast)
     mcp.resource("runs://get_forecast")(office.runs)
-    app = mcp.streamable_http_app(  # on a loopback host it checks Host and Origin (law 9)
+    app = mcp.streamable_http_app(
         event_store=store,
         retry_interval=settings.retry,
         max_request_body_size=settings.max_body,
         session_idle_timeout=None,  # `sessions.py` does better
         max_sessions=settings.max_sessions,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Guard` does
     )
-    door = Door(UnderWay(SimulatedDrop(app)), store, Sessions(settings.max_idle))
-    return SlowReader(door, settings.max_stall)
+    door = Door(UnderWay(SimulatedDrop(app)), store, Sessions(settings.max_idle), Bodies(settings))
+    guarded = Guard(door, settings)
+    routes = [Route("/mcp", guarded), Route("/mcp/", guarded)]
+    return Starlette(routes=routes, lifespan=app.router.lifespan_context)
 
 
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
-    launch(create_app)
+    launch(Settings, create_app, "A server whose answers outlive the client that asked for them.")
 
 # /// script
 # requires-python = ">=3.11"

@@ -12,8 +12,10 @@ from starlette.responses import Response
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
-from door import PROTOCOLS, Message, Refusal, check, json_response, read
 from methods import initialized, reply
+from plumbing.body import Bodies, parse
+from plumbing.door import PROTOCOLS, Front, Refusal, json_response
+from plumbing.jsonrpc import Message
 from sessions import Session
 from storage import TROUBLE, excuse
 from worker import Work
@@ -34,10 +36,8 @@ class Server(Protocol):
 
 
 class Endpoint:
-    def __init__(
-        self, running: Callable[[], tuple[Server, Work]], names: frozenset[str], max_body: int
-    ) -> None:
-        self._running, self._names, self._max_body = running, names, max_body
+    def __init__(self, running: Callable[[], tuple[Server, Work]], front: Front) -> None:
+        self._running, self._bodies = running, Bodies(front)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def signed(message: AsgiMessage) -> None:
@@ -47,7 +47,6 @@ class Endpoint:
 
         request = Request(scope, receive)
         try:
-            check(request, self._names)
             response = await self.respond(request)
         except Refusal as refusal:
             response = refusal.response()
@@ -58,23 +57,26 @@ class Endpoint:
 
     async def respond(self, request: Request) -> Response:
         server, work = self._running()
-        message = await read(request, self._max_body) if request.method == "POST" else None
-        if message and message.method == "initialize":
-            return await self.initialize(server, message)
-        session = await server.find(request.headers.get("mcp-session-id"))
+        session_id = request.headers.get("mcp-session-id")
+        if session_id is None and request.method == "POST":
+            return await self.initialize(server, parse(await self._bodies.read(request)))
+        session = await server.find(session_id)
         if request.method == "GET":
             return await server.listen(session, request.headers.get("last-event-id"))
-        if message is None:
+        if request.method == "DELETE":
             await server.end(session)
             await work.end(session.id)
             return Response(status_code=204)
+        message = parse(await self._bodies.read(request))
         if message.method is None or message.id is None:
             return Response(status_code=202)  # a response or a notification wants no answer
         return json_response(await reply(message, message.id, partial(work.begin, session.id)))
 
     async def initialize(self, server: Server, message: Message) -> Response:
-        if message.id is None:
-            raise Refusal(400, "initialize is a request: give it an id.")
+        if message.method != "initialize" or message.id is None:
+            raise Refusal(
+                400, "Begin with an initialize request, or send the Mcp-Session-Id it was answered with."
+            )
         asked = message.params.get("protocolVersion")
         protocol = asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
         session = await server.open(protocol)

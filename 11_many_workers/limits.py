@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from plumbing.door import Front
+
 REDIS = "redis://127.0.0.1:6379/0"
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Front):
     max_events: Annotated[int, "events kept for each session, roughly"] = 4096
     max_sessions: Annotated[int, "sessions at the same time, of all workers"] = 10_000
-    max_body: Annotated[int, "bytes in the body of a request"] = 1_000_000
     max_queue: Annotated[int, "jobs that are not over, of all workers; a call beyond is refused"] = 10_000
     max_session_queue: Annotated[int, "jobs of one session that are not over; a call beyond is refused"] = 200
     max_idle: Annotated[float, "seconds until a session ends that nothing uses"] = 1800.0
-    max_stall: Annotated[float, "seconds a reader may leave a full socket unread"] = 30.0
     max_jobs: Annotated[int, "jobs at work in one worker; more wait for their turn"] = 100
     max_session_jobs: Annotated[int, "jobs of one session that may keep a worker for a whole turn"] = 20
     turn: Annotated[float, "seconds of work after which a job makes room for others"] = 10.0
@@ -34,4 +34,3 @@ class Settings:
     storage: Literal["memory", "sqlite", "redis"] | None = None  # None: what is there
     redis: str = REDIS
     file: str = "sessions.db"
-    names: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})  # that the server answers to

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue, ValidationError
 
 from build import Build
-from door import INVALID_PARAMS, METHOD_NOT_FOUND, Message, error, result
+from plumbing.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Message, error, result
 
 Begin = Callable[[int | str, Build], Awaitable[None]]
 

@@ -13,8 +13,8 @@ from typing import cast
 from docket import Docket
 
 from build import Build
-from door import Refusal
 from limits import Limits
+from plumbing.door import Refusal
 
 REMEMBERED = 200  # jobs of a session that are over
 

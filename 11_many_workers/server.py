@@ -20,14 +20,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from broker import Inbox, InMemorySSEBroker, RedisSSEBroker, SSEBroker
-from door import NOT_RESUMABLE, SESSION_NOT_FOUND, Refusal
 from endpoint import Endpoint
 from event import Event, EvictedError, NotIssuedError, id_of, place_of, stream_of
-from event_stream import EventStream
-from launch import before_exit, launch
 from limits import Limits, Settings
+from plumbing.door import Guard, Refusal
+from plumbing.event_stream import EventStream
+from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
+from plumbing.launch import before_exit
 from replay_buffer import RedisSSEReplayBuffer, SSEReplayBuffer, Step
 from sessions import InMemorySessions, Session, SessionStore
+from start import start
 from storage import TROUBLE, excuse, opened
 from worker import Work, working
 
@@ -148,7 +150,7 @@ class MCPServer:
         first = opening.encode() + b"".join(map(framed, missed))
         cursor = missed[-1].id if missed else cursor
         follow = self.follow(Session(session.id, session.protocol, reader), cursor, first)
-        return EventStream(follow, self.limits.max_stall)
+        return EventStream(follow)
 
     async def missed(self, buffer: SSEReplayBuffer, session_id: str, last_event_id: str) -> list[Event]:
         """What cannot be resumed is refused at once, and aloud (law 7)."""
@@ -190,7 +192,9 @@ class MCPServer:
 
 def framed(event: Event) -> bytes:
     return (
-        f"id: {event.id}\ndata: {event.message}\n\n" if event.id else f"data: {event.message}\n\n"
+        f"event: message\nid: {event.id}\ndata: {event.message}\n\n"
+        if event.id
+        else f"event: message\ndata: {event.message}\n\n"
     ).encode()
 
 
@@ -198,7 +202,7 @@ def create_app(settings: Settings) -> Starlette:
     """One worker: its server and its share of the work, on a storage that it opens itself."""
     limits = settings.limits
     running: list[tuple[MCPServer, Work]] = []
-    endpoint = Endpoint(lambda: running[0], settings.names, limits.max_body)
+    guarded = Guard(Endpoint(lambda: running[0], limits), limits)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -217,13 +221,13 @@ def create_app(settings: Settings) -> Starlette:
                 with before_exit(server.close):
                     yield
 
-    return Starlette(routes=[Route("/mcp", endpoint), Route("/mcp/", endpoint)], lifespan=lifespan)
+    return Starlette(routes=[Route("/mcp", guarded), Route("/mcp/", guarded)], lifespan=lifespan)
 
 
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
-    launch(create_app)
+    start(create_app)
 
 # /// script
 # requires-python = ">=3.11"

@@ -21,9 +21,9 @@ from typing import Protocol
 from docket import Docket, Perpetual, Worker
 
 from build import Build
-from door import Refusal
 from event import Event
 from limits import Limits
+from plumbing.door import Refusal
 from queue_limit import Queue
 from replay_buffer import Step
 from storage import Storage

@@ -22,9 +22,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from limits import Settings
+from plumbing.launch import configured
 
 PAUSE = 0.5  # seconds before a worker that could not start is tried again
-GRACE = 2  # seconds for the responses that are under way when a worker stops
 PATIENCE = 5.0  # seconds for a worker to stop; after that it is ended
 
 CreateApp = Callable[[Settings], ASGIApp]
@@ -97,7 +97,7 @@ def work(create_app: CreateApp, settings: Settings, listener: socket.socket, rea
     """One worker; it ends when whoever started it is no more."""
     if parent := multiprocessing.parent_process():
         threading.Thread(target=end_after, args=(parent,), daemon=True).start()
-    config = uvicorn.Config(create_app(settings), log_level="critical", timeout_graceful_shutdown=GRACE)
+    config = configured(create_app(settings), settings.limits.max_stall, "critical")
     with contextlib.suppress(KeyboardInterrupt):
         Worker(config, ready).run(sockets=[listener])
 

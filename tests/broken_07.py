@@ -62,7 +62,7 @@ BROKEN = {
             "replay_buffer.py",
             '{message}\\n\\n".encode()',
             '{message}\\n\\n".encode()\n        if b\'"number":3,"of":3\' in event:\n'
-            '            event = event.partition(b"\\n")[2]',
+            '            event = event.replace(b"id: ", b": ")',
         )
     ],
     "counts ids from one too low": [

@@ -14,7 +14,7 @@ PLAIN = (
         "import SessionEventStore\nfrom plain_store_08 import PlainStore",
     ),
     Edit("server.py", "event_store=SessionEventStore()", "event_store=PlainStore()"),
-    Edit("server.py", "SlowReader(door,", "SlowReader(manager.handle_request,"),
+    Edit("server.py", "Guard(door,", "Guard(manager.handle_request,"),
     Edit("notifications.py", "if current.get() not in self._silenced:", "if not self._silenced:"),
 )
 

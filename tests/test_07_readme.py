@@ -12,7 +12,7 @@ FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
 
 def test_the_frames_are_those_of_a_run() -> None:
     assert FRAMES
-    with serving(LESSON) as server, cable(server.port) as line:
+    with serving(LESSON, "--retry", "500") as server, cable(server.port) as line:
         code, _ = run(LESSON, "client.py", "--url", f"http://127.0.0.1:{line.port}/mcp")
         assert code == 0
         carried = same_each_time(line.carried.decode())

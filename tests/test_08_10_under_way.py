@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 LESSON_08, LESSON_10 = ROOT / "08_notification_stream", ROOT / "10_resumption"
 WAYS = [(LESSON_08, ()), (LESSON_08, ("--json-response",)), (LESSON_10, ())]
-WITHOUT = Edit("under_way.py", "end(self._posts.get(session_id, ()))", "pass")
+WITHOUT = Edit("plumbing/under_way.py", "end(self._posts.get(session_id, ()))", "pass")
 CALL_08 = {"name": wire_08.TOOL, "arguments": {"count": 3, "interval": 0.1, "caller": "ada"}}
 CALL_10 = {"name": "get_forecast", "arguments": {"city": "Rome"}}
 

@@ -80,7 +80,7 @@ def test_what_the_checker_does_not_ask(
 
 
 def test_a_server_that_lets_2026_in_loses_without_a_word(tmp_path: Path) -> None:
-    edit = Edit("door.py", '"2025-11-25")', '"2025-11-25", "2026-07-28")')
+    edit = Edit("plumbing/door.py", '"2025-11-25")', '"2025-11-25", "2026-07-28")')
     with serving(edited_copy(LESSON, tmp_path, edit)) as server:
         asked = ("--url", server.url, "--mode", "auto", "--callers", "1", "--interval", "0.02")
         code, output = run(LESSON, "client.py", *asked)

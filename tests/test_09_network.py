@@ -91,7 +91,7 @@ def test_half_of_an_event_comes(network: Server) -> None:
     with stream:
         stream.read_all()  # ended by the network, inside an event
         had, rest = stream.messages, bytes(stream.body).rpartition(b"\n\n")[2]
-    assert rest.startswith(b"id: "), rest
+    assert rest.startswith(b"event: message\nid: "), rest
     with resumed(session, had[-1].id if had else stream.events[0].id) as again:
         again.read_all()
         whole(had + again.messages, 4)

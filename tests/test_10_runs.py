@@ -222,4 +222,4 @@ def test_the_show() -> None:
 def test_a_taken_port(server: Server) -> None:
     code, output = run(LESSON, "server.py", "--port", str(server.port))
     assert code == 1
-    assert output.startswith("Cannot listen on port")
+    assert output.startswith("Cannot listen on 127.0.0.1, port")

@@ -111,7 +111,8 @@ def test_what_a_readme_names_is_there(readme: Path) -> None:
         assert (readme.parent / link).exists(), link
     for name in re.findall(r"`([\w./-]+\.(?:py|md|toml|svg|json|mjs))`", text):
         assert any((place / name).exists() for place in places), name
-    programs = [path for place in places for path in place.glob("*.py")]
+    folders = [folder for place in places for folder in (place, place / "plumbing")]
+    programs = [path for folder in folders for path in folder.glob("*.py")]
     sources = "\n".join(path.read_text(encoding="utf-8") for path in [*programs, ROOT / "pyproject.toml"])
     known = set(re.findall(r"--[a-z][a-z-]+", sources)) | {
         f"--{name.replace('_', '-')}" for name in re.findall(r"^    (\w+): Annotated", sources, re.M)

@@ -11,22 +11,28 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from door import SESSION_NOT_FOUND, Refusal
+from plumbing.door import Refusal
+from plumbing.jsonrpc import SESSION_NOT_FOUND
+
+JUST_ENDED = "This session has just ended: initialize a new one."
 
 
 class UnderWay:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._posts: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)  # by session
+        self._ending: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope.get("method")  # a server's start and stop have none
-        session_id = Headers(scope=scope).get("mcp-session-id", "") if method else ""
-        if method == "DELETE":
-            end(self._posts.get(session_id, ()))
-        if method != "POST":
+        session_id = Headers(scope=scope).get("mcp-session-id", "")
+        if scope["method"] == "DELETE":
+            await self._end_session(session_id, scope, receive, send)
+            return
+        if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        if session_id in self._ending:
+            raise Refusal(404, JUST_ENDED, SESSION_NOT_FOUND)
         begun = ended = False
 
         async def watch(message: Message) -> None:
@@ -43,14 +49,26 @@ class UnderWay:
             if not post.expired():
                 raise
             if not begun:
-                say = "This session has just ended: initialize a new one."
-                await Refusal(404, say, SESSION_NOT_FOUND).response(scope, receive, send)
+                await Refusal(404, JUST_ENDED, SESSION_NOT_FOUND).response()(scope, receive, send)
             elif not ended:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._posts[session_id].discard(post)
             if not self._posts[session_id]:
                 del self._posts[session_id]
+
+    async def _end_session(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._ending.add(session_id)
+        try:
+            end(self._posts.get(session_id, ()))
+            await asyncio.sleep(0)  # they hear of it first
+            await self._app(scope, receive, send)
+        finally:
+            self._ending.discard(session_id)
+
+    def end_all(self) -> None:
+        for posts in self._posts.values():
+            end(posts)
 
 
 def end(posts: Iterable[asyncio.Timeout]) -> None:
