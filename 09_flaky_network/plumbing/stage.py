@@ -91,6 +91,7 @@ class Speaker:
 class Stage:
     def __init__(self, folder: Path, console: Console, whose: str = "show", patience: float = 20) -> None:
         self.folder, self.console, self.whose = folder, console, whose
+        self.shows_programs = True
         self.patience = patience  # seconds for a program to end when it is asked to
         self.stopped = False
 
@@ -99,6 +100,8 @@ class Stage:
             self.console.print(Text(f"{whose:<7} ", STYLES.get(whose, "bold")).append(line), soft_wrap=True)
 
     def _hear(self, whose: str, line: Text) -> None:
+        if not self.shows_programs:
+            return
         if whose:
             self.say(whose, line)
         elif not self.stopped:  # it says itself who speaks
