@@ -1,6 +1,7 @@
-"""The checker: puts the laws to one server, case by case, within a limit of time.
+"""The checker: puts the laws to one server, case by case, within a limit of time. What was seen is a verdict.
 
-outcome  a law holds, is broken, or was not reached: its question could not be put, and that proves nothing
+outcome      a law holds, is broken, does not apply here (not reached), or is unknown: that proves nothing
+asked, seen  a question is asked of one law; a fault that is seen is filed under the law that it breaks
 """
 
 import asyncio
@@ -11,17 +12,16 @@ from random import Random
 
 import httpx
 
-from laboratory.lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, tidy
+from laboratory.lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, UnknownError, tidy
 from laboratory.oracle import Fault
 from laboratory.peer import Peer
-from laboratory.session import NotMcpError, now
+from laboratory.session import FullError, NotMcpError, now
 from laboratory.survey import survey
-from laws import of_bounds, of_the_door, of_the_stream, of_the_whole
-from laws.law import LAWS, Case, Law, Weight
+from laws import of_bounds, of_ids, of_sessions, of_the_door, of_the_stream, of_the_whole
+from laws.law import LAWS, Case, Law, Weight, owner
 
-HELD_IN = (of_the_whole, of_the_stream, of_the_door, of_bounds)  # they have filled LAWS
+HELD_IN = (of_ids, of_the_whole, of_sessions, of_the_stream, of_the_door, of_bounds)  # they have filled LAWS
 LAWS.sort(key=lambda law: law.number)
-OWN_SESSION = 4  # the law that is broken when uncut runs are mixed
 ENOUGH = 3  # broken cases of a law
 
 
@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     HOLDS = "holds"
     BROKEN = "broken"
     NOT_REACHED = "not reached"
+    UNKNOWN = "unknown"
 
 
 @dataclass
@@ -39,14 +40,24 @@ class Result:
     cases: int = 0  # that were tried, and had an answer
     broken: int = 0
     fault: Fault | None = None  # the first
-    seed: int | None = None  # of its case
+    asked: Law | None = None  # by the case that has seen it
+    seed: int | None = None  # of that case
     why: str = ""  # it was not reached
+    unknown: str = ""  # why
 
     @property
     def outcome(self) -> Outcome:
         if self.fault:
             return Outcome.BROKEN
-        return Outcome.HOLDS if self.cases else Outcome.NOT_REACHED
+        if self.unknown or (self.law.essential and not self.cases):
+            return Outcome.UNKNOWN
+        if self.cases:
+            return Outcome.HOLDS
+        return Outcome.NOT_REACHED if self.why else Outcome.UNKNOWN
+
+    @property
+    def reason(self) -> str:
+        return self.unknown or self.why or "it was not asked"
 
 
 @dataclass
@@ -56,6 +67,8 @@ class Report:
     seed: int
     command: str  # that puts the same questions again
     surveyed: str = ""
+    died: str = ""  # while what was asked
+    unfit: str = ""  # why nothing could be asked
     results: list[Result] = field(default_factory=list[Result])
     seconds: float = 0.0
     requests: int = 0
@@ -63,13 +76,37 @@ class Report:
     def count(self, outcome: Outcome, *weights: Weight) -> int:
         return sum(result.outcome is outcome and result.law.weight in weights for result in self.results)
 
-    def passes(self, *, strict: bool) -> bool:
+    def broken(self, *, strict: bool) -> bool:
         weights = list(Weight) if strict else [Weight.MUST, Weight.OURS]
-        return not self.count(Outcome.BROKEN, *weights) and bool(self.count(Outcome.HOLDS, *Weight))
+        return bool(self.count(Outcome.BROKEN, *weights))
+
+    @property
+    def unknown(self) -> bool:
+        held = self.count(Outcome.HOLDS, *Weight) + self.count(Outcome.BROKEN, *Weight)
+        return not held or bool(self.count(Outcome.UNKNOWN, *Weight))
 
     @property
     def verdicts(self) -> set[str]:
         return {result.fault.verdict for result in self.results if result.fault}
+
+    def result_of(self, law: Law) -> Result:
+        """The one of this law, which may be one that was not asked for."""
+        for result in self.results:
+            if result.law is law:
+                return result
+        self.results.append(Result(law))
+        self.results.sort(key=lambda result: LAWS.index(result.law))
+        return self.results[[result.law for result in self.results].index(law)]
+
+    def file(self, fault: Fault, asked: Law, seed: int) -> Law:
+        """Under the law that it breaks, whichever was asked."""
+        law = owner(fault.verdict, asked)
+        result = self.result_of(law)
+        result.broken += 1
+        result.cases += law is not asked
+        if result.fault is None:
+            result.fault, result.asked, result.seed = fault, asked, seed
+        return law
 
 
 @dataclass(frozen=True)
@@ -77,15 +114,17 @@ class Order:
     """What is to be proven, and how thoroughly."""
 
     tool: str
-    args: Arguments
+    args: Arguments | None
     fast_args: Arguments | None
     seed: int
     law: int | None = None  # only this one
     one_case: bool = False  # only the case with this very seed
     quiet: float = 1.5
-    time_limit: float = 60.0
+    time_limit: float = 180.0
     thorough: float = 1.0  # of the number of cases
     side_by_side: int = 12  # cases at the same time
+    long_args: Arguments | None = None
+    flood: int = 50_000  # messages in one session, to see which are kept
 
     def cases(self, law: Law) -> list[Case]:
         number = 1 if self.one_case else max(1, round(law.cases * self.thorough))
@@ -95,40 +134,67 @@ class Order:
 async def examine(peer: Peer, order: Order, report: Report, tell: Callable[[], None]) -> None:
     """Survey the server, then put the laws to it; `tell` is called whenever the report has grown."""
     began, until = now(), now() + order.time_limit
-    lab = Lab(peer, order.tool, order.args, order.fast_args, Random(order.seed))  # noqa: S311
+    lab = Lab(peer, order.tool, Random(order.seed), order.flood)  # noqa: S311
+    report.results = [Result(law) for law in LAWS if order.law in (None, law.number)]
+    try:
+        if await surveyed(lab, order, report, until):
+            tell()
+            await put_all(lab, order, report, until, tell)
+    finally:
+        report.seconds, report.requests = now() - began, peer.requests
+
+
+async def surveyed(lab: Lab, order: Order, report: Report, until: float) -> bool:
+    """False: there is nothing to hold the server to, and the report says why."""
     try:
         async with tidy(), asyncio.timeout_at(until):
-            await survey(lab, order.quiet)
+            await survey(lab, order.args, order.fast_args, order.long_args, order.quiet)
     except TimeoutError:
-        raise UnfitError(
-            "An uncut run did not end within --time-limit: fewer messages, or more time."
-        ) from None
+        why = "an uncut run did not end in time: ask for fewer messages, or give more with --time-limit"
     except BrokenError as error:
-        report.results = [Result(law, why="sessions are mixed already when nothing is cut") for law in LAWS]
-        first = next(result for result in report.results if result.law.number == OWN_SESSION)
-        first.fault, first.cases, first.broken, first.seed = error.fault, 1, 1, order.seed
-        report.seconds, report.requests = now() - began, peer.requests
-        return
-    where = {"POST": "the POST's own stream", "GET": "the session's standing GET stream"}[lab.home]
-    due, fast = len(lab.slow.due[lab.home]), len(lab.fast.due[lab.home])
-    report.surveyed = f"an uncut run: {due} messages on {where}; the fast one: {fast}"
-    report.results = [Result(law) for law in LAWS if order.law in (None, law.number)]
-    tell()
-    await put_all(lab, order, report, until, tell)
-    report.seconds, report.requests = now() - began, peer.requests
+        for fault in error.faults:
+            report.file(fault, owner(fault.verdict, LAWS[0]), order.seed)
+        why = "an uncut run was broken already"
+    except (UnknownError, httpx.RequestError, NotMcpError, FullError) as error:
+        why = f"the server could not be surveyed: {type(error).__name__}: {error}"
+    except UnfitError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a server does, there is a report)
+        why = mishap(error)
+    else:
+        where = {"POST": "the POST's own stream", "GET": "the session's standing GET stream"}[lab.home]
+        due, fast = len(lab.slow.due[lab.home]), len(lab.fast.due[lab.home])
+        report.surveyed = f"an uncut run: {due} messages on {where}; the fast one: {fast}"
+        return True
+    for result in report.results:
+        result.unknown = why
+    return False
+
+
+def mishap(error: Exception) -> str:
+    return f"an error of the checker: {type(error).__name__}: {error}"
 
 
 async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Callable[[], None]) -> None:
     """Light cases side by side, then heavy ones, one after another."""
     slots = asyncio.Semaphore(order.side_by_side)
+    under_way: list[str] = []
     cases = [
-        (turn, result, case) for result in report.results for turn, case in enumerate(order.cases(result.law))
+        (turn, result, case)
+        for result in list(report.results)
+        for turn, case in enumerate(order.cases(result.law))
     ]
     cases.sort(key=lambda case: case[0])  # the first case of each law before the second of any
 
     async def in_turn(result: Result, case: Case) -> None:
         async with slots:
-            await put(lab, result, case, until)
+            name = f"law {result.law.number}, {result.law.name}, seed {case.seed}"
+            under_way.append(name)
+            if result.broken < ENOUGH and not report.died:
+                await put(lab, report, result, case, until, under_way)
+            if report.died:
+                result.unknown = f"the server no longer answers, since this was asked: {report.died}"
+            under_way.remove(name)
             tell()
 
     async with asyncio.TaskGroup() as tasks:
@@ -137,28 +203,41 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
                 tasks.create_task(in_turn(result, case))
     for _, result, case in cases:
         if result.law.heavy:
-            await put(lab, result, case, until)
-            tell()
+            await in_turn(result, case)
 
 
-async def put(lab: Lab, result: Result, case: Case, until: float) -> None:
-    """One case of one law; when some are broken, the rest is not needed."""
-    if result.broken >= ENOUGH:
-        return
+async def put(
+    lab: Lab, report: Report, result: Result, case: Case, until: float, under_way: list[str]
+) -> None:
+    """One case of one law. What is seen of a server that has just died says only that it has."""
+    seen: Exception | None = None
     try:
         async with tidy(), asyncio.timeout_at(until):
             await result.law.check(lab, case)
-    except BrokenError as error:
-        result.cases += 1
-        result.broken += 1
-        if result.fault is None:
-            result.fault, result.seed = error.fault, case.seed
-    except NotReachedError as error:
-        result.why = result.why or str(error)
-    except TimeoutError:
-        in_time = now() < until
-        result.why = "a request was not answered" if in_time else "the time was over (--time-limit)"
-    except (httpx.TransportError, NotMcpError) as error:
-        result.why = f"the server could not be spoken to ({type(error).__name__}: {error})"
-    else:
-        result.cases += 1
+    except Exception as error:  # noqa: BLE001 (whatever a server does, there is a report)
+        seen = error
+    if not report.died and not await lab.peer.lives():
+        report.died = " or ".join(under_way)
+    if report.died:
+        return
+    match seen:
+        case None:
+            result.cases += 1
+        case BrokenError():
+            filed = [report.file(fault, result.law, case.seed) for fault in seen.faults]
+            if result.law in filed:
+                result.cases += 1
+            else:
+                other = filed[0].number
+                result.why = result.why or f"{seen.faults[0].verdict} was seen, which breaks law {other}"
+        case NotReachedError():
+            result.why = result.why or str(seen)
+        case UnknownError():
+            result.unknown = str(seen)
+        case TimeoutError():
+            in_time = now() < until
+            result.unknown = "a request was not answered" if in_time else "the time was over (--time-limit)"
+        case httpx.RequestError() | NotMcpError() | FullError():
+            result.unknown = f"the server could not be spoken to ({type(seen).__name__}: {seen})"
+        case _:
+            result.unknown = mishap(seen)

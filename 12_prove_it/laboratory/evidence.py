@@ -11,6 +11,9 @@ DULL = re.compile(  # headers that prove nothing
 SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
 
 
+SESSION = re.compile(r"(?im)(mcp-session-id:\s*[^\s,]{6})[^\s,]+")
+
+
 def evidence(method: str, wire: Wire | None) -> str:
     """What went out, and the last and first that came in."""
     lines: list[str] = []
@@ -24,4 +27,9 @@ def evidence(method: str, wire: Wire | None) -> str:
 
 def shown(raw: bytes) -> str:
     text = DULL.sub("", raw.decode(errors="backslashreplace").replace("\r\n", "\n"))
-    return re.sub(r"\n{2,}", "\n", SECRET.sub(r"\1(hidden)", text)).strip()
+    return re.sub(r"\n{2,}", "\n", hidden(text)).strip()
+
+
+def hidden(text: str) -> str:
+    """Without secrets, and with no more of a session id than tells two apart."""
+    return SESSION.sub(r"\1...", SECRET.sub(r"\1(hidden)", text))

@@ -1,14 +1,14 @@
 """The laboratory: calls one tool in sessions of their own, cuts their streams, and holds them to the oracle.
 
-play    one call of the tool, on streams that are cut as planned and resumed by a client that obeys
+play    a call of the tool, or some at once, on streams that are cut as planned, and resumed
 home    the stream on which the tool's messages come: the POST's own, or the session's standing GET
-fast    the same with the second set of arguments: many messages, close together
+fast    the same with the second set of arguments: many messages, close together; long: with long pauses
 blind   a stream that was lost before its first id came: nobody can resume that, and it proves nothing
+window  how many messages of a stream can be had again, as far as was seen; beyond it a 410 is honest
 """
 
 import asyncio
 import contextlib
-import re
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
@@ -20,20 +20,20 @@ from random import Random
 import httpx
 from pydantic import JsonValue
 
-from laboratory.oracle import Fault, Oracle, Verdict
+from laboratory.events import messages, same
+from laboratory.oracle import Fault, Oracle, Verdict, is_noise
 from laboratory.peer import Peer
-from laboratory.session import LONGEST_RETRY, End, Session, Stream, now
+from laboratory.session import LONGEST_RETRY, End, Event, FullError, Session, Stream, Token, now
 from laboratory.wire import Cut, wire
 
-TOKEN = re.compile(r"prove-it-[0-9a-f]{12}")
 LINGER = 0.25  # seconds in which a standing stream may yet bring what it should not
 SURVEY = 20.0  # seconds for the first word on a stream of which nothing is known yet
 LAZY = 0.5  # seconds; some servers do not answer a GET before there is something to send
-PROBE = 1.0  # seconds for a second look at a stream on which nothing comes
+SECOND_LOOK = 3  # times its patience the checker looks once more, before it says that nothing comes
 
 Arguments = dict[str, JsonValue]
-Cuts = Mapping[str, Sequence[Cut]]
-
+Cuts = Mapping[str, Sequence[Cut]]  # by the stream: "POST", "GET", and of further calls "POST 2", ...
+PREFERRED = (Verdict.FOREIGN_SESSION, Verdict.FOREIGN_STREAM, Verdict.CORRUPTED)
 
 opened: ContextVar[list[Session]] = ContextVar("opened")
 
@@ -47,20 +47,24 @@ async def tidy() -> AsyncGenerator[None]:
         yield
     finally:
         for session in sessions:
-            with contextlib.suppress(httpx.TransportError, TimeoutError):
+            with contextlib.suppress(httpx.RequestError, TimeoutError):
                 await session.delete()
 
 
 class BrokenError(Exception):
-    """A law is broken: by which fault."""
+    """A law is broken, or some: by these faults."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.verdict)
-        self.fault = fault
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__(", ".join(fault.verdict for fault in faults))
+        self.faults = faults
 
 
 class NotReachedError(Exception):
-    """The question could not be put to this server, and why."""
+    """The question does not apply to this server, and why."""
+
+
+class UnknownError(Exception):
+    """The question could not be put to its end, and why."""
 
 
 class UnfitError(Exception):
@@ -74,44 +78,76 @@ class NothingToResumeError(UnfitError):
 @dataclass
 class Play:
     session: Session
-    token: str
     oracle: Oracle
-    post: Stream
+    posts: list[Stream]
     get: Stream
     deaf: set[str] = field(default_factory=set[str])
+    late: dict[str, float] = field(
+        default_factory=dict[str, float]
+    )  # seconds that a resumed stream stood still
     blind: set[str] = field(default_factory=set[str])
-    called: bool = False
+    called: float = 0.0  # when
 
     @property
-    def streams(self) -> tuple[Stream, Stream]:
-        return self.post, self.get
+    def post(self) -> Stream:
+        return self.posts[0]
+
+    @property
+    def token(self) -> Token:
+        return self.post.tokens[0]
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        return {"POST": self.post, "GET": self.get} | {
+            f"POST {n}": stream for n, stream in enumerate(self.posts[1:], 2)
+        }
+
+    def due(self, name: str) -> list[str]:
+        """What is due on one of its streams; on the standing one, what all calls send."""
+        if name == "GET":
+            return self.oracle.due.get("GET", []) * len(self.posts)
+        return self.oracle.due.get("POST", [])
 
     def evidence(self) -> str:
-        return "\n".join(stream.evidence() for stream in self.streams)
+        return "\n".join(stream.evidence() for stream in self.streams.values())
 
 
 class Lab:
-    def __init__(self, peer: Peer, tool: str, slow: Arguments, fast: Arguments | None, rng: Random) -> None:
-        self.peer, self.tool = peer, tool
-        self.slow_args, self.fast_args = slow, fast
-        self.slow, self.fast = Oracle(), Oracle()
+    def __init__(self, peer: Peer, tool: str, rng: Random, flood: int) -> None:
+        self.peer, self.tool, self.most_kept = peer, tool, flood
+        self.slow, self.fast, self.long = Oracle(), Oracle(), Oracle()
         self.home = "POST"
         self.primes: set[str] = set()  # the streams that begin with an id and no message
         self.has_get = True
+        self.offers_get = False  # a standing stream, whether or not this tool sends anything there
         self.ids_are_global = False
         self.response_is_last = False  # of a tool whose messages come on the other stream
+        self.window = 0
         self.uncut: list[Play] = []
-        self.evicting = asyncio.Lock()
-        # What an evicted id brings (None: nothing was evicted), after how many messages.
-        self.evicted: tuple[Stream | None, int] | None = None
+        self.flooding = asyncio.Lock()
+        self.flooded: object = None  # see laws/eviction.py
         self._rng = rng
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[Token, tuple[str, str]] = {}  # the session and the stream that each is of
 
-    async def session(self) -> Session:
-        session = await Session.open(self.peer, self._rng.randrange(1, 1_000_000))
-        opened.get().append(session)
-        return session
+    async def session(self, *, text_ids: bool = False) -> Session:
+        """A new one; a server that has none to give now may have one in a moment."""
+        for attempt in range(8):
+            try:
+                session = await Session.open(self.peer, self._rng.randrange(1, 1_000_000), text_ids=text_ids)
+            except FullError as error:
+                if attempt == 7:
+                    raise UnknownError(f"no session could be had: 429 {error}") from None
+                await asyncio.sleep(0.25 * 2**attempt)
+            else:
+                opened.get().append(session)
+                return session
+        raise AssertionError
+
+    def token(self, session: Session, stream: str, *, as_number: bool = False, more: str = "") -> Token:
+        token = secrets.randbits(48) if as_number else f"prove-it-{secrets.token_hex(6)}{more}"
+        self._tokens[token] = (session.id, stream)
+        return token
 
     async def play(
         self,
@@ -122,121 +158,262 @@ class Lab:
         hasty: bool = False,
         session: Session | None = None,
         linger: float = LINGER,
+        calls: int = 1,
+        listen: bool = False,
+        more: str = "",
+        direct: bool = False,
     ) -> Play:
-        """One call from start to end. A hasty client does not wait for `retry:`, like one just restarted."""
+        """Calls, from start to end. A hasty client does not wait for `retry:`, like one just restarted.
+
+        listen  on the standing stream, though nothing is due there
+        more    that follows each token; direct: without a wire
+        """
         session = session or await self.session()
-        token = f"prove-it-{secrets.token_hex(6)}"
-        self._tokens[token] = session.id
-        arguments = self.slow_args if oracle is self.slow else self.fast_args or {}
-        meta: JsonValue = {"progressToken": token}
-        call = session.body("tools/call", {"name": self.tool, "arguments": arguments, "_meta": meta})
         cuts = cuts or {}
         async with AsyncExitStack() as stack:
-            to_post = await stack.enter_async_context(wire(self.peer.url, cuts.get("POST", ())))
-            to_get = await stack.enter_async_context(wire(self.peer.url, cuts.get("GET", ())))
-            post = Stream(session, "POST", to_post, call)
-            play = Play(session, token, oracle, post, Stream(session, "GET", to_get))
+            posts: list[Stream] = []
+
+            async def a_wire(name: str) -> Stream:
+                through = None
+                if not direct:
+                    planned = cuts.get(name, ())
+                    through = await stack.enter_async_context(wire(self.peer.url, planned, self.peer.tls))
+                return Stream(session, name.partition(" ")[0], through)
+
+            for number in range(1, calls + 1):
+                name = "POST" if number == 1 else f"POST {number}"
+                token = self.token(session, name, as_number=session.text_ids, more=more)
+                params: JsonValue = {
+                    "name": self.tool,
+                    "arguments": oracle.arguments,
+                    "_meta": {"progressToken": token},
+                }
+                post = await a_wire(name)
+                post.tokens, post.request = (token,), session.body("tools/call", params)
+                posts.append(post)
+            play = Play(session, oracle, posts, await a_wire("GET"))
+            play.get.tokens = tuple(token for post in posts for token in post.tokens)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            listening = tasks.create_task(self._follow(play, play.get, away, hasty)) if self.has_get else None
-            if listening:
+            listening: asyncio.Task[None] | None = None
+            if self.has_get or (listen and self.offers_get):
+                listening = tasks.create_task(self._follow(play, "GET", away, hasty))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(None if "GET" in self.primes else LAZY):
+                    async with asyncio.timeout(None if "GET" in self.primes else LAZY + self.peer.latency):
                         await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
-            play.called = True
-            await self._follow(play, play.post, away, hasty)
+            play.called = now()
+            await asyncio.gather(
+                *(self._follow(play, name, away, hasty) for name in play.streams if name != "GET")
+            )
             if listening:
-                await self._wait_for_the_rest(play, listening, linger)
+                await self._wait_for_the_rest(play, listening, linger + self.peer.latency)
                 listening.cancel()
-        for stream in play.streams:
+        for name, stream in play.streams.items():
             for event in stream.events:
-                self._owners.setdefault((event.id, event.data), (session.id, f"{stream.method} {token}"))
+                self._owners.setdefault((event.id, event.data), (session.id, f"{name} {play.token}"))
         return play
 
     def _is_ready(self, get: Stream) -> bool:
         return bool(get.cursor) or (get.stands.is_set() and "GET" not in self.primes)
 
     async def _wait_for_the_rest(self, play: Play, listening: asyncio.Task[None], linger: float) -> None:
-        due = play.oracle.due.get("GET")
-        if due is not None:
-            await first_of(listening, play.get.wait(lambda: len(play.get.events) >= len(due)))
+        get = play.get
+        if play.oracle.due:
+            due = play.due("GET")
+            await first_of(listening, get.wait(lambda: not due or len(values(get)) >= len(due)))
             await asyncio.wait({listening}, timeout=linger)
             return
         quiet_since = -1
-        while quiet_since != len(play.get.events):  # an uncut run, whose length is not known yet
-            quiet_since = len(play.get.events)
-            await asyncio.wait({listening}, timeout=linger)
+        while quiet_since != len(get.events):  # an uncut run, whose length is not known yet
+            quiet_since = len(get.events)
+            gaps = [b.at - a.at for a, b in zip(get.events, get.events[1:], strict=False)]
+            await asyncio.wait(
+                {listening}, timeout=max([linger + self._rest(get), *(3 * gap for gap in gaps)])
+            )
 
-    async def _follow(self, play: Play, stream: Stream, away: float, hasty: bool) -> None:
+    @staticmethod
+    def _rest(stream: Stream) -> float:
+        """How long a client has to wait before it comes back; a server may not have said yet."""
+        return min(LONGEST_RETRY, stream.retry or 0.0) if End.OVER in stream.ends else 0.0
+
+    def patience(self, play: Play, name: str) -> float | None:
+        """Seconds without a message until one is sure that none comes; None: until the play is over."""
+        surveying = not play.oracle.due
+        if name == "GET":
+            return None if surveying or not play.due("GET") else self._silence(play)
+        if surveying:
+            return SURVEY
+        later = (
+            play.oracle.lasts if self.home == "GET" else 0.0
+        )  # its response may come when all else is said
+        return self._silence(play) + later
+
+    def _silence(self, play: Play) -> float:
+        return self.peer.patience + 3 * play.oracle.longest_gap
+
+    async def _follow(self, play: Play, name: str, away: float, hasty: bool) -> None:
         """Read a stream until it is over, on as many connections as it takes."""
-        patience = self.peer.patience + 3 * play.oracle.longest_gap
-        if stream is play.post and self.home == "GET":
-            patience += play.oracle.lasts  # its response may come when all is said on the other stream
-        if stream is play.post and not play.oracle.due:
-            patience = SURVEY
+        stream = play.streams[name]
+        patience = self.patience(play, name)
         last_news, was_quiet = now(), False
         while True:
-            before = len(stream.events)
-            end = await stream.read(PROBE if was_quiet else patience, lambda: False)
+            before, began = len(stream.events), now()
+            look = patience * SECOND_LOOK if was_quiet and patience else patience
+            enough = before if was_quiet else None
+            end = await stream.read(
+                look, lambda enough=enough: enough is not None and len(stream.events) > enough
+            )
             if len(stream.events) > before:
                 last_news = now()
                 if was_quiet:
-                    play.deaf.add(stream.method)
+                    came = stream.events[before].at - began
+                    if came < self.peer.moment:
+                        play.deaf.add(name)  # they were there, and only a new connection brought them
+                    else:
+                        play.late[name] = came
+                    return
             if end is End.REFUSED and not stream.cursor and len(stream.ends) > 1:
-                play.blind.add(stream.method)
-            if stream.response or end in (End.REFUSED, End.HUNG):
+                play.blind.add(name)
+            if stream.response or end in (End.REFUSED, End.HUNG, End.MISTYPED):
                 return
             if end is End.QUIET and (was_quiet or not stream.cursor or not play.oracle.due):
                 return  # in an uncut run, this is the end
-            if end in (End.OVER, End.LOST) and now() - last_news > patience + away:
+            rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
+            grace = (patience or self.peer.patience) + away + 3 * rest
+            if end in (End.OVER, End.LOST) and patience and now() - last_news > grace:
                 return
             was_quiet = end is End.QUIET
             if not stream.cursor and play.called:
-                play.blind.add(stream.method)
+                play.blind.add(name)
                 return
-            rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
             if len(stream.ends) > 3 and len(stream.events) == before:
-                rest = max(rest, 0.05)  # an empty connection after another: do not spin
+                rest = max(rest, 0.05 if patience else 0.3)  # an empty connection after another: do not spin
             await asyncio.sleep(max(rest, away if len(stream.ends) == 1 else 0.0))
 
     def must_be_whole(self, play: Play) -> None:
-        """What came on each stream is what an uncut run gives, or a law is broken."""
-        for stream in play.streams:
-            if stream.method not in play.blind and (fault := self._fault(play, stream)):
-                fault.evidence = stream.evidence()
-                raise BrokenError(fault)
+        """What came on each stream is what an uncut run gives, or laws are broken."""
+        faults: list[Fault] = []
+        bound: NotReachedError | None = None
+        for name, stream in play.streams.items():
+            if name in play.blind:
+                continue
+            try:
+                found = self._fault(play, name, stream)
+            except NotReachedError as passed:
+                bound = passed
+                continue
+            if found:
+                found.evidence = stream.evidence()
+                faults.append(found)
+        if faults:
+            raise BrokenError(*faults)
+        if bound:
+            raise bound
 
-    def _fault(self, play: Play, stream: Stream) -> Fault | None:
+    def _fault(self, play: Play, name: str, stream: Stream) -> Fault | None:
+        compared = self._compared(play, name, stream)
+        if compared and compared.verdict in PREFERRED:
+            return compared
+        if stream.reused:
+            event_id, first, second = stream.reused[0]
+            both = {play.oracle.plain(stream.own(data)) for data in (first, second)} <= set(play.due(name))
+            verdict = Verdict.MOVED if both else Verdict.CORRUPTED
+            return Fault(verdict, f"under the id {event_id!r} always {first[:150]}", second[:150])
+        if stream.answer and stream.ends and stream.ends[-1] is End.MISTYPED:
+            return Fault(
+                Verdict.CORRUPTED,
+                "Content-Type: text/event-stream",
+                f"{stream.answer.status}, Content-Type: {stream.answer.type or '(none)'}",
+            )
         if End.REFUSED in stream.ends[1:] and stream.answer:
+            missed = len(play.due(name)) - len(values(stream))
+            if stream.answer.status == 410 and stream.answer.refusal() and missed > 0.6 * self.window > 1:
+                raise NotReachedError(
+                    f"410, aloud: the window of about {self.window} messages was passed while it was away"
+                )
             came = f"{stream.answer.status} {stream.answer.text[:200]}"
             return Fault(Verdict.LOST, f"the stream, resumed after its own id {stream.cursor!r}", came)
         if End.HUNG in stream.ends:
             return Fault(
                 Verdict.HUNG, f"an answer to the {stream.method}", f"none in {self.peer.patience:g} s"
             )
-        if stream.method in play.deaf:
+        if name in play.deaf:
             told = "nothing more, until the client connected once again"
             return Fault(Verdict.DEAF, "after the backlog the live tail, on one connection", told)
-        fault = play.oracle.compare(stream.method, stream.events, self._foreign(play, stream))
+        if name in play.late:
+            told = f"nothing for {play.late[name]:.1f} s on a connection that stood"
+            return Fault(Verdict.HUNG, "its messages as soon as it is resumed", told)
+        return compared
+
+    def _compared(self, play: Play, name: str, stream: Stream) -> Fault | None:
+        due, events = play.due(name), values(stream)
+        came = [play.oracle.plain(stream.own(event.data)) for event in events]
+        if came == due:
+            return None
+        foreign = self._foreign(play, name, events)
+        if foreign:
+            verdict, number = foreign.most_common(1)[0]
+            wanted = f"the {len(due)} messages of this call"
+            return Fault(verdict, wanted, f"{number} of another one among {len(came)}")
+        if twice := (set(came) - set(due)) & self._elsewhere(play, name):
+            told = f"{len(twice)} of its messages on the {stream.method} stream, where none is due"
+            return Fault(Verdict.DOUBLED, "each message on one stream only", told)
+        calls = len(play.posts) if name == "GET" else 1
+        fault = play.oracle.compare(due, events, came, calls)
         if fault and fault.verdict is Verdict.CANCELLED and self.response_is_last and play.post.response:
             fault.verdict = Verdict.LOST  # the tool ran to its end, and said so
         return fault
 
-    def _foreign(self, play: Play, stream: Stream) -> Counter[Verdict]:
+    def _elsewhere(self, play: Play, name: str) -> set[str]:
+        """What is due on the other streams of a play, the messages of other calls alike."""
+        return set(play.due("POST" if name == "GET" else "GET")) - set(play.due(name))
+
+    def _foreign(self, play: Play, name: str, events: Sequence[Event]) -> Counter[Verdict]:
         """What is another's, session or stream: by the token in it, or by an id that was seen there."""
         found: Counter[Verdict] = Counter()
-        due = play.oracle.due.get(stream.method, [])
-        whole = [play.oracle.plain(event.data) for event in stream.events] == due
-        for event in stream.events:
-            tokens = set(TOKEN.findall(event.data)) - {play.token}
-            owners = {self._tokens[token] for token in tokens if token in self._tokens}
-            if not whole and self.ids_are_global and event.id:
-                owner, on = self._owners.get((event.id, event.data), (play.session.id, stream.method))
-                if owner != play.session.id or not on.startswith(stream.method):
-                    owners.add(owner)
-            for owner in owners:
-                same = owner == play.session.id
-                found[Verdict.FOREIGN_STREAM if same else Verdict.FOREIGN_SESSION] += 1
+        own = play.session.id
+        for event in events:
+            for session_id, stream in self._owners_of(play, name, event):
+                if session_id != own:
+                    found[Verdict.FOREIGN_SESSION] += 1
+                elif stream != name and name != "GET":
+                    found[Verdict.FOREIGN_STREAM] += 1
         return found
+
+    def _owners_of(self, play: Play, name: str, event: Event) -> set[tuple[str, str]]:
+        stream = play.streams[name]
+        tokens: set[Token] = set()
+        for message in messages(event.data):
+            match message:
+                case {"params": {"progressToken": str() | int() as token}} if token in self._tokens:
+                    tokens.add(token)
+                case {"id": str() | int() as number, **rest} if "method" not in rest and name != "GET":
+                    tokens.update(
+                        token
+                        for post in play.posts
+                        if post is not stream and post.request and same(post.request[0], number)
+                        for token in post.tokens
+                    )
+                case _:
+                    pass
+        if event.id and not tokens and name != "GET":
+            others = (post for post in play.posts if post is not stream and event.id in post.ids)
+            tokens.update(token for post in others for token in post.tokens)
+        owners = {self._tokens[token] for token in tokens - set(stream.tokens)}
+        if self.ids_are_global and event.id and not tokens:
+            session_id, seen_on = self._owners.get((event.id, event.data), (play.session.id, name))
+            if session_id != play.session.id:
+                owners.add((session_id, seen_on))
+        return owners
+
+
+def values(stream: Stream) -> list[Event]:
+    """The events of a stream that a call has caused."""
+    return [event for event in stream.events if not all_noise(event.data)]
+
+
+def all_noise(data: str) -> bool:
+    told = messages(data)
+    return bool(told) and all(is_noise(message) for message in told)
 
 
 async def first_of(task: asyncio.Task[None], other: Coroutine[None, None, None]) -> None:

@@ -1,8 +1,11 @@
 """The oracle: what uncut runs give, and how a run that was cut is held against it.
 
+own       a message in which its request's id and token are named as such: they must be right, type and all
 varying   a part of a message that differs from one uncut run to the next (a time, an id): left out of account
 plain     a message without what varies; two runs are equal when their plain messages are, in order
 excess    what came and should not have; missing: what should have come and did not
+strange   what no uncut run gives
+noise     what a server may say at any time, whatever was called
 """
 
 import json
@@ -14,6 +17,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from laboratory.events import messages
 from laboratory.session import Event
 
 WORD = re.compile(
@@ -27,6 +31,7 @@ class Verdict(StrEnum):
     LOST = "lost"
     DOUBLED = "doubled"
     MOVED = "moved"
+    CORRUPTED = "corrupted"
     FOREIGN_STREAM = "foreign-stream"
     FOREIGN_SESSION = "foreign-session"
     RAN_TWICE = "ran-twice"
@@ -45,13 +50,6 @@ class Fault:
     expected: str
     came: str
     evidence: str = ""
-
-
-def parsed(data: str) -> JsonValue:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data
 
 
 def kind(message: JsonValue) -> Path:
@@ -95,53 +93,54 @@ def without(value: JsonValue, path: Path, masks: set[Path]) -> JsonValue:
     return value
 
 
+def is_noise(message: JsonValue) -> bool:
+    """What a server may say at any time, whatever was called: a change of its lists, a request of its own."""
+    match message:
+        case {"method": str(method), **rest}:
+            return "id" in rest or method.endswith(("/list_changed", "/updated", "/cancelled"))
+        case _:
+            return False
+
+
 @dataclass
 class Oracle:
     """What one call gives on each of its streams, as two or more uncut runs agree on it."""
 
+    arguments: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     masks: set[Path] = field(default_factory=set[Path])
     due: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # plain messages, by method
     longest_gap: float = 0.0
     lasts: float = 0.0
 
-    def learn(self, method: str, runs: Sequence[Sequence[str]]) -> bool:
+    def learn(self, method: str, runs: Sequence[Sequence[JsonValue]]) -> bool:
         """Find what varies between runs; False: not even their numbers of messages agree."""
         if len({len(run) for run in runs}) != 1:
             return False
         for run in runs[1:]:
             for one, other in zip(runs[0], run, strict=True):
-                left, right = parsed(one), parsed(other)
-                self.masks |= varying(left, right, kind(left))
-        self.due[method] = [self.plain(data) for data in runs[0]]
+                self.masks |= varying(one, other, kind(one))
+        self.due[method] = [self.plain(message) for message in runs[0]]
         return True
 
-    def plain(self, data: str) -> str:
-        message = parsed(data)
+    def plain(self, message: JsonValue) -> str:
         return json.dumps(without(message, kind(message), self.masks), sort_keys=True)
 
-    def compare(self, method: str, events: Sequence[Event], foreign: Counter[Verdict]) -> Fault | None:
-        """What is wrong with what came on a stream, by its name; `foreign` counts what is another's."""
-        due, came = self.due.get(method, []), [self.plain(event.data) for event in events]
-        if foreign:
-            verdict, number = foreign.most_common(1)[0]
-            return Fault(
-                verdict, f"the {len(due)} messages of this call", f"{number} of another one among {len(came)}"
-            )
-        contents = {event.id: event.data for event in events if event.id}
-        if any(contents[event.id] != event.data for event in events if event.id):
-            return Fault(Verdict.MOVED, "an id names one event for good", "one id, two different events")
-        if came == due:
+    def compare(self, due: list[str], events: Sequence[Event], came: list[str], calls: int) -> Fault | None:
+        """What is wrong with what came on a stream, by its name; of some calls at once, in any order."""
+        if came == due or (calls > 1 and sorted(came) == sorted(due)):
             return None
         missing, excess = list((Counter(due) - Counter(came)).elements()), Counter(came) - Counter(due)
         told = f"{len(came)} messages: {numbered(came, due)}"
         wanted = f"{len(due)} messages: each once, in order"
-        if excess:
-            if excess.keys() - set(due) and any(is_error(event) for event in events):
+        if strange := [plain for plain in excess if plain not in set(due)]:
+            if any(is_error(event) for event in events):
                 return Fault(Verdict.CANCELLED, wanted, f"{told}, an error among them")
+            return Fault(Verdict.CORRUPTED, wanted, f"{told}; not known: {strange[0][:200]}")
+        if excess:
             return Fault(self.repetition(events, came, due), wanted, told)
         if not missing:
             return Fault(Verdict.MOVED, wanted, told)
-        if len(missing) > 1 and came == due[: len(came)]:
+        if len(missing) > 1 and came == due[: len(came)] and calls == 1:
             return Fault(Verdict.CANCELLED, wanted, f"{told}; then nothing more, however long one waited")
         return Fault(Verdict.LOST, wanted, told)
 
@@ -157,8 +156,7 @@ class Oracle:
 
 
 def is_error(event: Event) -> bool:
-    message = parsed(event.data)
-    return isinstance(message, dict) and "error" in message
+    return any("error" in message for message in messages(event.data))
 
 
 def numbered(came: list[str], due: list[str]) -> str:

@@ -1,19 +1,26 @@
 """The server under test, and how one request of it is answered.
 
-answer  a status, headers and a text; where a stream was asked for, a refusal
+answer    a status, headers and a text; where a stream was asked for, a refusal
+latency   seconds that the server takes to answer when it has nothing to do
+patience  seconds of silence before the checker is sure that nothing comes
+moment    seconds in which what is there should have come
 """
 
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
 from pydantic import JsonValue
 
+from laboratory.events import messages
+
 LONG = 300.0  # seconds; each reading is ended by its own patience before
 STREAM = "text/event-stream"
+MOST = 5_000_000  # bytes of an answer that is no stream
 
 
 @dataclass(frozen=True)
@@ -25,15 +32,17 @@ class Answer:
 
     def refusal(self) -> str | None:
         """What its JSON-RPC error says, if it is a 4xx and has one."""
-        try:
-            told: JsonValue = json.loads(self.text)
-        except ValueError:
-            return None
-        match told:
-            case {"error": {"message": str(say)}} if 400 <= self.status < 500:
-                return say
-            case _:
-                return None
+        for told in messages(self.text):
+            match told:
+                case {"error": {"message": str(say)}} if 400 <= self.status < 500:
+                    return say
+                case _:
+                    pass
+        return None
+
+    @property
+    def type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def __str__(self) -> str:
         return f"> {self.asked}\n< {self.status} {self.text[:300]}"
@@ -43,12 +52,30 @@ class Peer:
     """The server under test, and how it is spoken to."""
 
     def __init__(
-        self, url: str, http: httpx.AsyncClient, headers: dict[str, str], protocol: str, patience: float
+        self,
+        url: str,
+        http: httpx.AsyncClient,
+        headers: dict[str, str],
+        protocol: str,
+        patience: float,
+        kept_alive: httpx.AsyncClient | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.url, self.http, self.headers = url, http, headers
-        self.protocol, self.patience = protocol, patience
+        self.kept_alive, self.tls = kept_alive or http, tls
+        self.protocol, self._patience = protocol, patience
+        self.latency = 0.0
         self.requests = 0
         self.host = httpx.URL(url).netloc.decode()
+        self.session_ids: list[str] = []  # in the order in which they were given
+
+    @property
+    def patience(self) -> float:
+        return self._patience + 5 * self.latency
+
+    @property
+    def moment(self) -> float:
+        return 1.0 + 5 * self.latency
 
     def request(
         self, method: str, headers: Mapping[str, str], content: bytes | None = None, port: int | None = None
@@ -61,20 +88,60 @@ class Peer:
         told = {"host": self.host, "accept": f"application/json, {STREAM}"} | self.headers | dict(headers)
         if content is not None and "content-type" not in told:
             told["content-type"] = "application/json"
+        sent = [(name.encode(), value.encode("utf-8", "replace")) for name, value in told.items() if value]
         return self.http.build_request(
-            method, url, headers={name: value for name, value in told.items() if value}, content=content
-        )
+            method, url, headers=sent, content=content
+        )  # bytes: ids need not be ASCII
 
-    async def ask(self, method: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+    async def ask(
+        self, method: str, headers: Mapping[str, str], content: bytes | None = None, patience: float = 0.0
+    ) -> Answer:
         """One request and its answer; of a stream, what comes in time. No answer: TimeoutError."""
         request = self.request(method, headers, content)
         asked = " ".join([method, *(f"{name}: {value[:80]}" for name, value in headers.items())])
         asked = f"{asked} {content[:200].decode(errors='replace') if content else ''}"
-        async with asyncio.timeout(self.patience):
+        async with asyncio.timeout(patience or self.patience):
             response = await self.http.send(request, stream=True)
-        pieces: list[str] = []
-        with contextlib.suppress(TimeoutError, httpx.TransportError):
-            async with asyncio.timeout(self.patience):
-                pieces = [piece async for piece in response.aiter_text()]
-        await response.aclose()
-        return Answer(asked, response.status_code, response.headers, "".join(pieces))
+        try:
+            text = await text_of(response, self.moment if is_stream(response) else self.patience)
+        finally:
+            await response.aclose()
+        return Answer(asked, response.status_code, response.headers, text)
+
+    async def lives(self) -> bool:
+        """A server lives that answers an `initialize`, whatever it says."""
+        body = json.dumps(initialize(self.protocol, "prove-it-lives")).encode()
+        for _ in range(2):
+            try:
+                answer = await self.ask("POST", {}, body, 3 * self.patience)
+            except (httpx.RequestError, TimeoutError):
+                await asyncio.sleep(0.2)
+                continue
+            if session_id := answer.headers.get("mcp-session-id"):
+                told = {"mcp-session-id": session_id, "mcp-protocol-version": self.protocol}
+                with contextlib.suppress(httpx.RequestError, TimeoutError):
+                    await self.ask("DELETE", told)
+            return True
+        return False
+
+
+def initialize(protocol: str, request_id: JsonValue) -> dict[str, JsonValue]:
+    client: JsonValue = {"name": "prove-it", "version": "1.0.0"}
+    params: JsonValue = {"protocolVersion": protocol, "capabilities": {}, "clientInfo": client}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "initialize", "params": params}
+
+
+def is_stream(response: httpx.Response) -> bool:
+    return response.headers.get("content-type", "").strip().lower().startswith(STREAM)
+
+
+async def text_of(response: httpx.Response, patience: float) -> str:
+    """What comes in time of an answer, up to a bound."""
+    raw = bytearray()
+    with contextlib.suppress(TimeoutError, httpx.RequestError):
+        async with asyncio.timeout(patience):
+            async for piece in response.aiter_bytes():
+                raw += piece
+                if len(raw) > MOST:
+                    break
+    return raw.decode(errors="replace")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,9 +12,16 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
 from laboratory.checker import Outcome, Report, Result
+from laboratory.evidence import hidden
 from laws.law import TITLES, Weight
 
-STYLES = {Outcome.HOLDS: "green", Outcome.BROKEN: "bold red", Outcome.NOT_REACHED: "yellow"}
+STYLES = {
+    Outcome.HOLDS: "green",
+    Outcome.BROKEN: "bold red",
+    Outcome.NOT_REACHED: "yellow",
+    Outcome.UNKNOWN: "bold yellow",
+}
+OPEN = (Outcome.NOT_REACHED, Outcome.UNKNOWN)
 
 
 def plural(number: int, what: str) -> str:
@@ -29,24 +35,30 @@ def told(result: Result) -> Text:
         return Text(f"{result.fault.verdict}{cases}", style)
     if result.outcome is Outcome.HOLDS:
         return Text(f"holds{f' ({result.cases})' if result.cases > 1 else ''}", style)
-    return Text("not reached" if result.why else "...", style if result.why else "dim")
+    asked = result.why or result.unknown or result.cases
+    return Text(result.outcome if asked else "...", style if asked else "dim")
 
 
 def table(report: Report) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, options in (("law", 26), ("question", None), ("weight", 11), ("verdict", 16)):
-        shown.add_column(name, width=options, overflow="fold")
+    """A line for each question, in 80 columns; it stands in full under a fault, and in the JSON."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+    shown.add_column("law", justify="right", min_width=3, no_wrap=True)
+    for name, width in (("question", 33), ("weight", 11), ("verdict", 25)):
+        shown.add_column(name, min_width=width, max_width=width, no_wrap=True)
     before = 0
     for result in report.results:
         law = result.law
-        title = f"{law.number:>2} {TITLES[law.number]}" if law.number != before else ""
-        shown.add_row(title, law.question, law.weight, told(result))
+        if law.number != before:
+            shown.add_row(str(law.number), Text(TITLES[law.number], "bold"))
+        shown.add_row("", law.name, law.weight, told(result))
         before = law.number
     return shown
 
 
 def repeat(report: Report, result: Result) -> str:
-    return f"{report.command} --law {result.law.number} --seed {result.seed}"
+    """The command that puts the question again, and only the case that has seen it."""
+    asked = result.asked or result.law
+    return f"{report.command} --law {asked.number} --seed {result.seed}"
 
 
 def print_faults(console: Console, report: Report) -> None:
@@ -54,16 +66,20 @@ def print_faults(console: Console, report: Report) -> None:
         if fault := result.fault:
             law = result.law
             console.print(f"law {law.number}, {law.name}: {fault.verdict}", style="bold red", markup=False)
+            asked = result.asked.question if result.asked and result.asked is not law else ""
             for word, text in (
+                ("question", law.question),
+                ("seen by", asked),
                 ("clause", f"{law.clause} ({law.weight})"),
                 ("stakes", law.stakes),
                 ("expected", fault.expected),
                 ("came", fault.came),
             ):
-                console.print(f"  {word:<9}", style="cyan", end="")
-                console.print(text, markup=False)
+                if text:
+                    console.print(f"  {word:<9}", style="cyan", end="")
+                    console.print(printable(text), markup=False)
             for line in fault.evidence.splitlines()[:40]:
-                console.print(f"    {line[:160]}", style="dim", markup=False)
+                console.print(f"    {printable(line)[:160]}", style="dim", markup=False)
             console.print("  repeat   ", style="cyan", end="")
             console.print(repeat(report, result), markup=False)
             console.print()
@@ -76,17 +92,23 @@ def summary(report: Report) -> Text:
         text.append(f"{weight}: {held} held", "green")
         text.append(f", {broken} broken", "bold red" if broken else "green")
         text.append("; ")
-    text.append(f"{plural(report.count(Outcome.NOT_REACHED, *Weight), 'question')} not reached", "yellow")
+    text.append(f"{report.count(Outcome.NOT_REACHED, *Weight)} not reached", "yellow")
+    unknown = report.count(Outcome.UNKNOWN, *Weight)
+    text.append(f", {unknown} unknown", "bold yellow" if unknown else "green")
     text.append(f"\n{report.seconds:.1f} s, {plural(report.requests, 'request')}")
     return text
 
 
-def print_not_reached(console: Console, report: Report) -> None:
+def print_open(console: Console, report: Report) -> None:
+    """What was not answered, and why; one reason for many questions is said once."""
+    reasons: dict[tuple[Outcome, str], list[Result]] = {}
     for result in report.results:
-        if result.outcome is Outcome.NOT_REACHED:
-            console.print(
-                f"not reached: law {result.law.number}, {result.law.name}: {result.why}", style="yellow"
-            )
+        if result.outcome in OPEN:
+            reasons.setdefault((result.outcome, result.reason), []).append(result)
+    for (outcome, reason), results in reasons.items():
+        first = results[0].law
+        which = f"law {first.number}, {first.name}" if len(results) == 1 else f"{len(results)} questions"
+        console.print(f"{outcome}: {which}: {printable(reason)}", style=STYLES[outcome], markup=False)
 
 
 def as_json(report: Report) -> str:
@@ -102,10 +124,11 @@ def as_json(report: Report) -> str:
             "verdict": result.fault.verdict if result.fault else None,
             "cases": result.cases,
             "broken": result.broken,
-            "why": result.why or None,
-            "expected": result.fault.expected if result.fault else None,
-            "came": result.fault.came if result.fault else None,
-            "evidence": result.fault.evidence if result.fault else None,
+            "why": result.reason if result.outcome in OPEN else None,
+            "asked": result.asked.name if result.asked else None,
+            "expected": hidden(result.fault.expected) if result.fault else None,
+            "came": hidden(result.fault.came) if result.fault else None,
+            "evidence": hidden(result.fault.evidence) if result.fault else None,
             "repeat": repeat(report, result) if result.fault else None,
         }
         for result in report.results
@@ -116,6 +139,8 @@ def as_json(report: Report) -> str:
         "seed": report.seed,
         "seconds": round(report.seconds, 1),
         "requests": report.requests,
+        "died": report.died or None,
+        "unfit": report.unfit or None,
         "checks": checks,
     }
     return json.dumps(whole, indent=2) + "\n"
@@ -126,16 +151,21 @@ def as_junit(report: Report) -> str:
     suite = ElementTree.Element("testsuite", name="prove-it", time=f"{report.seconds:.1f}")
     suite.set("tests", str(len(report.results)))
     suite.set("failures", str(report.count(Outcome.BROKEN, *Weight)))
+    suite.set("errors", str(report.count(Outcome.UNKNOWN, *Weight)))
     suite.set("skipped", str(report.count(Outcome.NOT_REACHED, *Weight)))
     for result in report.results:
         name = f"{result.law.name} [{result.law.weight}]"
         case = ElementTree.SubElement(suite, "testcase", classname=f"law {result.law.number}", name=name)
         if fault := result.fault:
             failure = ElementTree.SubElement(case, "failure", type=fault.verdict)
-            failure.set("message", f"{fault.verdict}: expected {fault.expected}; came {fault.came}")
+            failure.set(
+                "message", printable(f"{fault.verdict}: expected {fault.expected}; came {fault.came}")
+            )
             failure.text = printable(f"{fault.evidence}\n{repeat(report, result)}")
         elif result.outcome is Outcome.NOT_REACHED:
-            ElementTree.SubElement(case, "skipped", message=result.why)
+            ElementTree.SubElement(case, "skipped", message=printable(result.reason))
+        elif result.outcome is Outcome.UNKNOWN:
+            ElementTree.SubElement(case, "error", type="unknown", message=printable(result.reason))
     suites = ElementTree.Element("testsuites")
     suites.append(suite)
     ElementTree.indent(suites)
@@ -143,18 +173,11 @@ def as_junit(report: Report) -> str:
 
 
 def printable(text: str) -> str:
-    """XML has no way to write most control characters."""
-    return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+    """Without secrets, and without what a terminal would obey and XML cannot say."""
+    return re.sub(r"[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", hidden(text))
 
 
 def save_svg(console: Console, path: Path, title: str) -> None:
     """A picture of what was printed, which fetches no fonts from anywhere."""
     picture = console.export_svg(title=title, theme=DEFAULT_TERMINAL_THEME)
     path.write_text(re.sub(r"@font-face\s*{[^}]*}", "", picture), encoding="utf-8")
-
-
-def command(url: str, tool: str, options: dict[str, str]) -> str:
-    words = ["uv", "run", "client.py", url, "--tool", tool]
-    for name, value in options.items():
-        words += [name, value]
-    return shlex.join(words)

@@ -4,10 +4,11 @@ session  what `initialize` opened, named by `Mcp-Session-Id`
 stream   what a POST or a standing GET brings, over all the connections that it takes
 event    an id and data; one without data is a priming event: a cursor before the first message
 cursor   the last id that came: `Last-Event-ID` when the stream is resumed
+token    of the progress that a call asks for; it tells whose a message is
+reused   an id of this session that came with other bytes than before
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,31 +16,24 @@ from enum import Enum
 from typing import Self
 
 import httpx
-from httpx_sse import EventSource, SSEError
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 
+from laboratory.events import Parser, messages, parsed, same
 from laboratory.evidence import evidence
-from laboratory.peer import STREAM, Answer, Peer
+from laboratory.peer import MOST, Answer, Peer, initialize, is_stream, text_of
 from laboratory.wire import Wire
 
-LONGEST_RETRY = 2.0  # seconds; a server may ask for more than a check can wait
+LONGEST_RETRY = 5.0  # seconds; a server may ask for more than a check can wait
+Reply = dict[str, JsonValue]
+Token = str | int
 
 
 class NotMcpError(Exception):
     """The server does not answer as an MCP server of the handshake era does."""
 
 
-class Message(BaseModel):
-    """What the checker wants to know of a JSON-RPC message."""
-
-    id: int | str | None = None
-    method: str | None = None
-    result: JsonValue = None
-    error: JsonValue = None
-
-    @property
-    def is_response(self) -> bool:
-        return self.method is None
+class FullError(Exception):
+    """The server takes no more sessions now."""
 
 
 class End(Enum):
@@ -50,6 +44,7 @@ class End(Enum):
     QUIET = "it stayed open, and nothing came"
     HUNG = "the request was not answered"
     REFUSED = "the request was refused"
+    MISTYPED = "its Content-Type is not text/event-stream"
     ENOUGH = "what was waited for has come"
 
 
@@ -63,17 +58,20 @@ class Event:
 class Session:
     """One session with the server; its requests take ids of their own."""
 
-    def __init__(self, peer: Peer, headers: dict[str, str], first_id: int) -> None:
+    def __init__(self, peer: Peer, headers: dict[str, str], first_id: int, *, text_ids: bool = False) -> None:
         self.peer, self.headers = peer, headers
-        self.next_id = first_id
+        self.next_id, self.text_ids = first_id, text_ids
+        self.http = peer.http
+        self.seen: dict[str, str] = {}  # what each id of it named
 
     @classmethod
-    async def open(cls, peer: Peer, first_id: int) -> Self:
-        client: JsonValue = {"name": "prove-it", "version": "1.0.0"}
-        params: JsonValue = {"protocolVersion": peer.protocol, "capabilities": {}, "clientInfo": client}
-        session = cls(peer, {}, first_id)
-        answer, message = await session.call("initialize", params)
-        match message.result:
+    async def open(cls, peer: Peer, first_id: int, *, text_ids: bool = False) -> Self:
+        session = cls(peer, {}, first_id, text_ids=text_ids)
+        params = initialize(peer.protocol, None)["params"]
+        answer, reply = await session.call("initialize", params)
+        if answer.status == 429:
+            raise FullError(answer.text[:200])
+        match reply.get("result"):
             case {"protocolVersion": str(protocol)}:
                 pass
             case _:
@@ -81,8 +79,9 @@ class Session:
                 told = f"it lies at {elsewhere}" if elsewhere else answer.text[:200]
                 raise NotMcpError(f"initialize was answered with {answer.status}: {told}")
         session.headers = {"mcp-protocol-version": protocol}
-        if "mcp-session-id" in answer.headers:
-            session.headers["mcp-session-id"] = answer.headers["mcp-session-id"]
+        if session_id := answer.headers.get("mcp-session-id"):
+            session.headers["mcp-session-id"] = session_id
+            peer.session_ids.append(session_id)
         await session.notify("notifications/initialized")
         return session
 
@@ -90,18 +89,19 @@ class Session:
     def id(self) -> str:
         return self.headers.get("mcp-session-id", "")
 
-    def body(self, method: str, params: JsonValue) -> tuple[int, bytes]:
-        number, self.next_id = self.next_id, self.next_id + 1
+    def body(self, method: str, params: JsonValue, number: Token | None = None) -> tuple[Token, bytes]:
+        if number is None:
+            number, self.next_id = str(self.next_id) if self.text_ids else self.next_id, self.next_id + 1
         request: JsonValue = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        return number, json.dumps(request).encode()
+        return number, json.dumps(request, ensure_ascii=False).encode()
 
-    async def call(self, method: str, params: JsonValue) -> tuple[Answer, Message]:
+    async def call(self, method: str, params: JsonValue) -> tuple[Answer, Reply]:
         """A request whose response is all that matters, be it JSON or the last event of a stream."""
         stream = Stream(self, "POST", None, self.body(method, params))
         await stream.read(self.peer.patience, lambda: stream.response is not None)
         if stream.answer is None:
             raise stream.error or TimeoutError(f"{method} was not answered")
-        return stream.answer, stream.response or Message()
+        return stream.answer, stream.response or {}
 
     async def notify(self, method: str, params: JsonValue = None) -> None:
         told: dict[str, JsonValue] = {"jsonrpc": "2.0", "method": method}
@@ -120,15 +120,17 @@ class Stream:
     session: Session
     method: str
     wire: Wire | None = None  # without one, straight to the server
-    request: tuple[int, bytes] | None = None
+    request: tuple[Token, bytes] | None = None
+    tokens: tuple[Token, ...] = ()
     events: list[Event] = field(default_factory=list[Event])  # messages only, in the order in which they came
     ids: list[str] = field(default_factory=list[str])  # of all events, the priming ones too
     ends: list[End] = field(default_factory=list[End])
+    reused: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     cursor: str = ""
     retry: float | None = None
     answer: Answer | None = None  # the last one
-    error: httpx.TransportError | None = None
-    response: Message | None = None
+    error: httpx.RequestError | None = None
+    response: Reply | None = None
     # A connection does, with a cursor if it has one.
     stands: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -137,7 +139,26 @@ class Stream:
     def data(self) -> list[str]:
         return [event.data for event in self.events]
 
-    async def read(self, patience: float, enough: Callable[[], bool]) -> End:
+    def own(self, data: str) -> JsonValue:
+        """A message, in which the id and the token that its request had, type and all, are named as such."""
+
+        def told(message: JsonValue) -> JsonValue:
+            if not isinstance(message, dict):
+                return message
+            params = message.get("params")
+            if isinstance(params, dict) and any(
+                same(params.get("progressToken"), own) for own in self.tokens
+            ):
+                named: JsonValue = params | {"progressToken": "(its token)"}
+                return message | {"params": named}
+            if "method" not in message and self.request and same(message.get("id"), self.request[0]):
+                return message | {"id": "(its request)"}
+            return message
+
+        value = parsed(data)
+        return [told(part) for part in value] if isinstance(value, list) else told(value)
+
+    async def read(self, patience: float | None, enough: Callable[[], bool]) -> End:
         """Read one connection, resumed where there is a cursor, until it ends or there is enough."""
         end = await self._read(patience, enough)
         self.ends.append(end)
@@ -145,23 +166,23 @@ class Stream:
         self.changed.set()
         return end
 
-    async def _read(self, patience: float, enough: Callable[[], bool]) -> End:
-        first = self.request is not None and not self.ends
+    async def _read(self, patience: float | None, enough: Callable[[], bool]) -> End:
+        peer, first = self.session.peer, self.request is not None and not self.ends
         headers = dict(self.session.headers)
         if not first:
             headers |= {"last-event-id": self.cursor} if self.cursor else {}
         content = self.request[1] if self.request and first else None
-        request = self.session.peer.request(
+        request = peer.request(
             "POST" if first else "GET", headers, content, self.wire.port if self.wire else None
         )
         response: httpx.Response | None = None
         try:
             async with asyncio.timeout(patience) as clock:
-                response = await self.session.peer.http.send(request, stream=True)
+                response = await self.session.http.send(request, stream=True)
                 return await self._take_all(response, clock, patience, enough)
         except TimeoutError:
             return End.QUIET if response else End.HUNG
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             self.error = error
             return End.LOST
         finally:
@@ -169,46 +190,58 @@ class Stream:
                 await response.aclose()
 
     async def _take_all(
-        self, response: httpx.Response, clock: asyncio.Timeout, patience: float, enough: Callable[[], bool]
+        self,
+        response: httpx.Response,
+        clock: asyncio.Timeout,
+        patience: float | None,
+        enough: Callable[[], bool],
     ) -> End:
         asked = f"{response.request.method} Last-Event-ID: {self.cursor or '(none)'}"
-        text = ""
-        is_stream = response.headers.get("content-type", "").startswith(STREAM)
-        if not is_stream:
-            text = (await response.aread()).decode(errors="replace")
-        self.answer = Answer(asked, response.status_code, response.headers, text)
-        if not is_stream:
-            if response.status_code == 200 and self.request:
+        if not is_stream(response):
+            text = await text_of(response, patience or self.session.peer.patience)
+            self.answer = Answer(asked, response.status_code, response.headers, text)
+            if not response.is_success:
+                return End.REFUSED
+            if response.request.method == "GET" and response.status_code == 200:
+                return End.MISTYPED
+            if self.answer.type == "application/json" or messages(text):
                 self.take(Event("", text, now()))
-            return End.OVER if response.is_success else End.REFUSED
+            return End.OVER
+        self.answer = Answer(asked, response.status_code, response.headers, "")
+        if not response.is_success:
+            return End.REFUSED
         if self.cursor or self.method == "GET":
             self.stands.set()
-        last_id = ""
-        try:
-            async for sse in EventSource(response).aiter_sse():
-                own_id = "" if sse.id == last_id else sse.id  # the decoder hands the last id on
-                last_id = sse.id
-                if sse.retry is not None:
-                    self.retry = sse.retry / 1000
-                if own_id:
-                    self.ids.append(own_id)
-                    self.cursor = own_id
-                if sse.data:
-                    self.take(Event(own_id, sse.data, now()))
-                    clock.reschedule(now() + (self.session.peer.patience if self.response else patience))
+        parser, size = Parser(), 0
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > 40 * MOST:
+                return End.LOST
+            for block in parser.feed(chunk):
+                if block.retry is not None:
+                    self.retry = block.retry
+                if block.id:
+                    self.ids.append(block.id)
+                    self.cursor = block.id
+                if block.data:
+                    self.take(Event(block.id or "", block.data, now()))
+                    if patience is not None:
+                        clock.reschedule(now() + (self.session.peer.patience if self.response else patience))
                 self.changed.set()
                 if enough():
                     return End.ENOUGH
-        except SSEError:
-            return End.LOST
         return End.OVER
 
     def take(self, event: Event) -> None:
         self.events.append(event)
-        with contextlib.suppress(ValidationError):
-            message = Message.model_validate_json(event.data)
-            if message.is_response and self.request and message.id == self.request[0]:
-                self.response = message
+        if event.id:
+            before = self.session.seen.setdefault(event.id, event.data)
+            if before != event.data:
+                self.reused.append((event.id, before, event.data))
+        if self.request and ('"result"' in event.data or '"error"' in event.data):
+            for message in messages(event.data):
+                if "method" not in message and same(message.get("id"), self.request[0]):
+                    self.response = message
 
     async def wait(self, condition: Callable[[], bool]) -> None:
         """Until something that comes makes it so."""

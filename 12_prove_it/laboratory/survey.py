@@ -1,86 +1,62 @@
 """The survey: is this a server whose streams can be resumed, which tool serves, and what is its oracle?
 
-fit   of a tool: called once, it sends some messages, and the same ones each time
+fit      of a tool: called once, it sends some messages, and the same ones each time
+latency  of the server: the median of some pings, from which patience follows
 """
 
 import asyncio
 import json
-import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise, permutations
+from statistics import median
 
 import httpx
-from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from laboratory.lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError
+from laboratory.events import messages
+from laboratory.lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError, values
 from laboratory.oracle import Fault, Oracle, Verdict
 from laboratory.peer import Peer
-from laboratory.session import Message, NotMcpError, Session, Stream
+from laboratory.session import End, FullError, NotMcpError, Session, Stream, now
+from laboratory.tools import FEW, LASTS, MANY, OFTEN, SELDOM, STEPS, Tool
 
-MANY, OFTEN = 2000, 0.001
-NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages")
-PAUSE = re.compile(r"(?i)interval|delay|pause|sleep|wait|period")
-IN_MILLISECONDS = re.compile(r"(?i)millisecond|ms\b")
-FEW = 2  # messages that a tool has to send, so that there is something between which to cut
-
-
-class Property(BaseModel):
-    type: JsonValue = None
-    description: str = ""
-    default: JsonValue = None
-    maximum: float | None = None
-    minimum: float | None = None
-
-
-class Schema(BaseModel):
-    properties: dict[str, Property] = Field(default_factory=dict[str, Property])
-    required: list[str] = Field(default_factory=list[str])
-
-
-class Tool(BaseModel):
-    name: str
-    description: str = ""
-    input_schema: Schema = Field(alias="inputSchema", default_factory=Schema)
-
-    def tuned(self, number_of: float, pause: float, known: Arguments | None = None) -> Arguments:
-        """Arguments for so many messages with such a pause, as far as the names of the arguments tell."""
-        arguments = dict(known or {})
-        for name, about in self.input_schema.properties.items():
-            low, high = about.minimum or 0.0, about.maximum if about.maximum is not None else float("inf")
-            if about.type not in ("integer", "number"):
-                continue
-            if NUMBER_OF.search(name):
-                arguments[name] = int(min(high, max(low, number_of)))
-            elif PAUSE.search(name):
-                unit = 1000 if IN_MILLISECONDS.search(f"{about.description} {name}") else 1
-                value = min(high, max(low, pause * unit))
-                arguments[name] = max(1, round(value)) if about.type == "integer" or unit > 1 else value
-        return arguments
-
-    @property
-    def could_serve(self) -> bool:
-        return any(NUMBER_OF.search(name) for name in self.input_schema.properties)
+LEAST = 2  # messages that a tool has to send, so that there is something between which to cut
+PINGS = 5
+PAGES = 100  # of tools/list, at most
+MORE_RUNS = 3  # uncut, where some do not agree
 
 
 async def tools_of(session: Session) -> list[Tool]:
-    _, message = await session.call("tools/list", {})
-    try:
-        match message.result:
-            case {"tools": list(tools)}:
-                return TypeAdapter(list[Tool]).validate_python(tools)
+    tools: list[Tool] = []
+    params: dict[str, JsonValue] = {}
+    seen: set[str] = set()
+    for _ in range(PAGES):
+        _, reply = await session.call("tools/list", params)
+        match reply.get("result"):
+            case {"tools": list(page), **rest}:
+                pass
             case _:
-                return []
-    except ValidationError as mistake:
-        raise UnfitError(f"tools/list is not understood: {mistake.errors()[0]['msg']}.") from None
+                break
+        try:
+            tools += TypeAdapter(list[Tool]).validate_python(page)
+        except ValidationError as mistake:
+            raise UnfitError(f"tools/list is not understood: {mistake.errors()[0]['msg']}.") from None
+        cursor = rest.get("nextCursor")
+        if not isinstance(cursor, str) or cursor in seen:
+            break
+        seen.add(cursor)
+        params = {"cursor": cursor}
+    return tools
 
 
 async def open_first(peer: Peer) -> Session:
     """The first session, or a sentence that says why there is none."""
     try:
         session = await Session.open(peer, 1)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.RequestError, httpx.InvalidURL) as error:
         raise UnfitError(f"{peer.url} cannot be reached ({error}): is the server up?") from None
-    except (NotMcpError, TimeoutError) as error:
+    except (NotMcpError, FullError, TimeoutError) as error:
         if await speaks_2026(peer):
             raise NothingToResumeError(
                 "This server speaks MCP 2026-07-28 only, which has no streams to resume: nothing to prove."
@@ -105,76 +81,146 @@ async def speaks_2026(peer: Peer) -> bool:
     headers = {"mcp-protocol-version": version, "mcp-method": "server/discover"}
     try:
         answer = await peer.ask("POST", headers, json.dumps(asked).encode())
-    except (httpx.TransportError, TimeoutError):
+    except (httpx.RequestError, TimeoutError):
         return False
     return answer.status == 200 and '"result"' in answer.text
 
 
-async def survey(lab: Lab, quiet: float) -> None:
+async def survey(
+    lab: Lab, args: Arguments | None, fast: Arguments | None, long: Arguments | None, quiet: float
+) -> None:
     """Make the oracles, and find on which stream the messages come."""
     session = await open_first(lab.peer)
-    tools = {tool.name: tool for tool in await tools_of(session)}
-    await session.delete()
+    try:
+        lab.peer.latency = await latency(session)
+        tools = {tool.name: tool for tool in await tools_of(session)}
+    finally:
+        await session.delete()
     if lab.tool not in tools:
         raise UnfitError(f"There is no tool {lab.tool!r} here; there are: {', '.join(tools) or 'none'}.")
-    if lab.fast_args is None:
-        lab.fast_args = tools[lab.tool].tuned(MANY, OFTEN, lab.slow_args)
-    alone = await lab.play(lab.slow, linger=quiet)
-    slow, fast = await asyncio.gather(uncut(lab, lab.slow, quiet), uncut(lab, lab.fast, quiet))
-    if not agree([alone, *slow]) or not agree(fast):  # sessions that disturb one another are no oracle
-        slow = [await lab.play(lab.slow, linger=quiet) for _ in slow]
-        fast = [await lab.play(lab.fast, linger=quiet) for _ in fast]
-    slow = [alone, *slow]
-    for oracle, plays in ((lab.slow, slow), (lab.fast, fast)):
-        learn(lab, oracle, plays)
-    lab.slow.masks |= lab.fast.masks  # a time in milliseconds may be the same in some slow runs, by chance
-    lab.fast.masks |= lab.slow.masks
-    learn(lab, lab.slow, slow)
-    learn(lab, lab.fast, fast)
-    lab.uncut = [*slow, *fast]
+    tool = tools[lab.tool]
+    lab.slow.arguments = tool.tuned(FEW, SELDOM) if args is None else args
+    lab.fast.arguments = tool.tuned(MANY, OFTEN, lab.slow.arguments) if fast is None else fast
+    lab.long.arguments = tool.tuned(STEPS, LASTS / STEPS, lab.slow.arguments) if long is None else long
+    oracles = [lab.slow, lab.fast, lab.long]
+    lingers = [max(quiet, 3 * tool.pause(oracle.arguments)) for oracle in oracles]
+    alone = await lab.play(lab.slow, linger=lingers[0])
+    must_have_worked(lab.tool, alone.post)
+    plays = await asyncio.gather(*map(uncut, [lab] * 3, oracles, lingers))
+    plays[0].append(alone)
+    for number, oracle in enumerate(oracles):
+        if not agree(plays[number]):  # sessions that disturb one another are no oracle
+            must_not_be_shared([stream_of(play, "POST") for play in plays[number]])
+            must_not_be_shared([stream_of(play, "GET") for play in plays[number]])
+            alone_too = [await lab.play(oracle, linger=lingers[number]) for _ in range(MORE_RUNS)]
+            if not agree(alone_too):
+                must_not_lose(lab, oracle, [*plays[number], *alone_too])
+            plays[number] = alone_too
+    for _ in range(2):  # a time in milliseconds may be the same in some slow runs, by chance
+        masks = set[tuple[str, ...]]().union(*(oracle.masks for oracle in oracles))
+        for oracle, runs in zip(oracles, plays, strict=True):
+            oracle.masks |= masks
+            learn(lab, oracle, runs)
+    lab.uncut = [*plays[0], *plays[1]]
     lab.home = "GET" if len(lab.slow.due["GET"]) >= len(lab.slow.due["POST"]) else "POST"
-    if len(lab.slow.due[lab.home]) < FEW:
+    if len(lab.slow.due[lab.home]) < LEAST:
         raise UnfitError(
             f"{lab.tool} sends nothing but its answer: nothing to cut between. Choose a tool that reports."
         )
     lab.response_is_last = all(
         play.get.events and play.post.events and play.post.events[-1].at >= play.get.events[-1].at
-        for play in slow
+        for play in plays[0]
     )
     lab.primes = {
-        stream.method
-        for stream in slow[0].streams
+        name
+        for name, stream in plays[0][0].streams.items()
         if stream.ids and stream.events and stream.ids[0] != stream.events[0].id
     }
+    lab.offers_get = any(play.get.answer and play.get.answer.status == 200 for play in plays[0])
     lab.has_get = bool(lab.slow.due["GET"])
-    ids = [event_id for play in slow for stream in play.streams for event_id in set(stream.ids)]
+    ids = [event_id for play in lab.uncut for stream in play.streams.values() for event_id in set(stream.ids)]
     lab.ids_are_global = len(ids) == len(set(ids))
+    lab.window = await window_of(lab, plays[1][0])
 
 
-async def uncut(lab: Lab, oracle: Oracle, quiet: float) -> list[Play]:
-    return await asyncio.gather(*(lab.play(oracle, linger=quiet) for _ in range(2)))
+async def latency(session: Session) -> float:
+    times: list[float] = []
+    for _ in range(PINGS):
+        began = now()
+        await session.call("ping", {})
+        times.append(now() - began)
+    return median(times)
+
+
+async def window_of(lab: Lab, play: Play) -> int:
+    """How many events of a fast stream can be had again, now: the earliest id that still brings something."""
+    ids = (play.post if lab.home == "POST" else play.get).ids
+    low, high = 0, len(ids) - 1  # the first that is served lies between them
+    while low < high:
+        middle = (low + high) // 2
+        stream = Stream(play.session, "GET", cursor=ids[middle])
+        await stream.read(lab.peer.moment, lambda stream=stream: bool(stream.events))
+        low, high = (low, middle) if stream.events else (middle + 1, high)
+    return len(ids) - low
+
+
+async def uncut(lab: Lab, oracle: Oracle, linger: float) -> list[Play]:
+    return await asyncio.gather(*(lab.play(oracle, linger=linger) for _ in range(2)))
 
 
 def agree(plays: Sequence[Play]) -> bool:
     """As far as the numbers of their messages go."""
-    return len({(len(play.post.events), len(play.get.events)) for play in plays}) == 1
+    return len({(len(values(play.post)), len(values(play.get))) for play in plays}) == 1
 
 
 def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
     for method in ("POST", "GET"):
         streams = [stream_of(play, method) for play in plays]
-        if not oracle.learn(method, [stream.data for stream in streams]):
-            must_not_be_shared(streams)
-            numbers = ", ".join(str(len(stream.events)) for stream in streams)
-            raise UnfitError(
-                f"{lab.tool} sends now more, now fewer messages, uncut ({numbers} on the {method} stream): "
-                "nothing can be held against that. Choose other arguments."
-            )
-        for stream in streams:
-            times = [event.at for event in stream.events]
+        oracle.learn(method, [[stream.own(event.data) for event in values(stream)] for stream in streams])
+        for play, stream in zip(plays, streams, strict=True):
+            times = [play.called, *(event.at for event in stream.events)]
             oracle.longest_gap = max([oracle.longest_gap, *(b - a for a, b in pairwise(times))])
             oracle.lasts = max([oracle.lasts, *(time - times[0] for time in times)])
     must_have_worked(lab.tool, plays[0].post)
+
+
+def must_not_lose(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
+    """A tool that varies is no oracle. One that says how many messages it sends does not vary."""
+    numbers = {
+        method: ", ".join(str(len(values(stream_of(play, method)))) for play in plays)
+        for method in ("POST", "GET")
+    }
+    for method in ("POST", "GET"):
+        runs = [stream_of(play, method) for play in plays]
+        longest = max(runs, key=lambda stream: len(values(stream)))
+        plain = [[oracle.plain(stream.own(event.data)) for event in values(stream)] for stream in runs]
+        whole = max(plain, key=len)
+        shorter = [one for one in plain if len(one) < len(whole)]
+        if shorter and declared(longest) and all(not Counter(one) - Counter(whole) for one in shorter):
+            wanted = f"{len(whole)} messages of {lab.tool} on the {method} stream, in each uncut run"
+            raise BrokenError(
+                Fault(Verdict.LOST, wanted, f"{numbers[method]} in {len(runs)} runs", longest.evidence())
+            )
+    told = "; ".join(f"{number} on the {method} stream" for method, number in numbers.items())
+    raise UnfitError(
+        f"{lab.tool} sends now more, now fewer messages, uncut ({told}): "
+        "nothing can be held against that. Choose other arguments."
+    )
+
+
+def declared(stream: Stream) -> bool:
+    """The messages count up to a total that they name, in steps that have all come."""
+    counted: list[JsonValue] = []
+    totals: set[JsonValue] = set()
+    for event in values(stream):
+        for message in messages(event.data):
+            match message.get("params"):
+                case {"progress": int() | float() as number, "total": int() | float() as total}:
+                    counted.append(number)
+                    totals.add(total)
+                case _:
+                    pass
+    return len(totals) == 1 and bool(counted) and counted[-1] in totals
 
 
 def must_not_be_shared(streams: Sequence[Stream]) -> None:
@@ -190,12 +236,21 @@ def must_not_be_shared(streams: Sequence[Stream]) -> None:
 def must_have_worked(tool: str, stream: Stream) -> None:
     match stream.response:
         case None:
+            for event in stream.events:
+                for message in messages(event.data):
+                    if "method" not in message and "result" in message and stream.request:
+                        wanted, came = json.dumps(stream.request[0]), json.dumps(message.get("id"))
+                        fault = Fault(Verdict.CORRUPTED, f"a response with the id {wanted}", came)
+                        fault.evidence = stream.evidence()
+                        raise BrokenError(fault)
             answer = stream.answer
+            if answer and End.MISTYPED in stream.ends:
+                raise UnfitError(f"The call of {tool} was answered with Content-Type: {answer.type}.")
             told = f"{answer.status} {answer.text[:300]}".strip() if answer else "nothing"
             raise UnfitError(f"The call of {tool} was answered with {told}, and not with a response.")
-        case Message(error=error) if error:
+        case {"error": error}:
             raise UnfitError(f"{tool} was refused: {json.dumps(error)[:300]}")
-        case Message(result={"isError": True, **rest}):
+        case {"result": {"isError": True, **rest}}:
             raise UnfitError(f"{tool} failed: {json.dumps(rest)[:300]}")
         case _:
             pass

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import re
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import AsyncGenerator, Iterable
@@ -96,10 +97,13 @@ class Connection:
 class Wire:
     """Passes connections on to one server; the first is cut by the first of its cuts, and so on."""
 
-    def __init__(self, url: str, cuts: Iterable[Cut] = ()) -> None:
+    def __init__(self, url: str, cuts: Iterable[Cut] = (), tls: ssl.SSLContext | None = None) -> None:
         target = urlsplit(url)
-        self._tls = target.scheme == "https" or None
-        self._host, self._port = target.hostname or "", target.port or (443 if self._tls else 80)
+        self._tls = tls if target.scheme == "https" else None
+        self._host, self._port = (
+            target.hostname or "",
+            target.port or (443 if target.scheme == "https" else 80),
+        )
         self._cuts = list(cuts)
         self._held: list[asyncio.StreamWriter] = []
         self._relays: set[asyncio.Task[None]] = set()
@@ -189,9 +193,9 @@ def hang_up(side: asyncio.StreamWriter, connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def wire(url: str, cuts: Iterable[Cut] = ()) -> AsyncGenerator[Wire]:
+async def wire(url: str, cuts: Iterable[Cut] = (), tls: ssl.SSLContext | None = None) -> AsyncGenerator[Wire]:
     """A proxy on a free port of loopback, for as long as it is needed."""
-    proxy = Wire(url, cuts)
+    proxy = Wire(url, cuts, tls)
     listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     proxy.port = listener.sockets[0].getsockname()[1]
     try:

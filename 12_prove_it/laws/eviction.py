@@ -1,44 +1,68 @@
-"""Eviction: many messages are sent until the first of a session is no longer kept, if ever."""
+"""Eviction: many messages are sent in one session, until the first is no longer kept, if ever.
+
+flood  what came of that: how many messages, what the first id brings in the end, and ids that came twice
+"""
 
 import asyncio
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from laboratory.lab import Lab
-from laboratory.session import Stream, now
+from laboratory.lab import Lab, NotReachedError
+from laboratory.session import Session, Stream, now
 from laws.law import events_at_home, home, resumed
 
-AT_MOST = 4  # rounds of three fast calls
-EVICTING = 8.0  # seconds at most
+AT_ONCE = 4  # calls
+FLOODING = 12.0  # seconds at most
 
 
-async def evicted(lab: Lab) -> tuple[Stream | None, int]:
-    """What the first id brings when it is not kept (None: it is), after how many messages; tried once."""
-    async with lab.evicting:
-        if lab.evicted is None:
+@dataclass
+class Flood:
+    sent: int = 0
+    gone: Stream | None = None  # what the first id brought when its successors were no longer kept
+    reused: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+
+
+async def flooded(lab: Lab) -> Flood:
+    """Tried once, whoever asks."""
+    async with lab.flooding:
+        if not isinstance(lab.flooded, Flood):
             events_at_home(lab)
-            lab.evicted = await evict(lab)
-        return lab.evicted
+            lab.flooded = await pour(lab)
+        return lab.flooded
 
 
-async def evict(lab: Lab) -> tuple[Stream | None, int]:
-    session = await lab.session()
-    first = home(lab, await lab.play(lab.fast, session=session))  # a bound for a stream shows by itself
-    due = next(event for event in first.events if event.id != first.ids[0])
-    sent = len(first.events)
-    deadline = now() + EVICTING
-    for _ in range(AT_MOST):
+async def pour(lab: Lab) -> Flood:
+    session, flood, deadline = await lab.session(), Flood(), now() + FLOODING
+    play = await lab.play(lab.fast, session=session)
+    first = home(lab, play)  # a bound for a stream shows by itself
+    flood.sent = len(first.events)
+    while True:
         stream = await resumed(session, first.ids[0])
-        if not stream.events or stream.events[0].id != due.id:
-            return stream, sent
-        if now() > deadline:
+        if not stream.events or stream.events[0].id not in first.ids:
+            flood.gone = stream
+        flood.reused += first.reused + stream.reused
+        if flood.gone or flood.reused or flood.sent >= lab.most_kept or now() > deadline:
             break
-        calls: list[JsonValue] = [
-            {"name": lab.tool, "arguments": lab.fast_args, "_meta": {"progressToken": f"evict-{sent}-{turn}"}}
-            for turn in range(3)
-        ]
-        await asyncio.gather(*(session.call("tools/call", params) for params in calls))
+        for one in await asyncio.gather(*(pouring(lab, session, flood.sent + n) for n in range(AT_ONCE))):
+            flood.sent += len(one.events)
+            flood.reused += one.reused
         if lab.home == "GET":
+            flood.sent += AT_ONCE * len(lab.fast.due["GET"])
             await asyncio.sleep(lab.fast.lasts * 1.2)  # the calls were answered at once
-        sent += 3 * sum(map(len, lab.fast.due.values()))
-    return None, sent
+    return flood
+
+
+async def pouring(lab: Lab, session: Session, number: int) -> Stream:
+    params: JsonValue = {
+        "name": lab.tool,
+        "arguments": lab.fast.arguments,
+        "_meta": {"progressToken": f"flood-{number}"},
+    }
+    stream = Stream(session, "POST", None, session.body("tools/call", params))
+    await stream.read(lab.peer.patience + lab.fast.lasts, lambda: stream.response is not None)
+    if stream.response is None:
+        raise NotReachedError(
+            "calls at the same time were not all answered, so that the session was not filled"
+        )
+    return stream

@@ -3,9 +3,11 @@
 MUST, SHOULD  the specification's words (2025-11-25, "Streamable HTTP")
 our reading   what follows for a client that wants its messages, where the specification is silent or says MAY
 stakes        what it is worth to a user
-check         puts it: it holds, or raises BrokenError or NotReachedError
+check         puts it: it holds, or raises BrokenError, NotReachedError (it does not apply) or UnknownError
+names         the verdicts that a question is about; what else is seen is filed under the law that it breaks
 case          one try of a law; its seed decides all that is random in it, so that it can be repeated
 heavy         a law that has the server to itself
+essential     without an answer to it nothing is proven
 """
 
 from collections.abc import Awaitable, Callable
@@ -42,7 +44,9 @@ class Law:
     stakes: str
     cases: int
     heavy: bool
-    check: Callable[[Lab, Case], Awaitable[None]]
+    essential: bool
+    names: frozenset[Verdict]
+    check: "Check"
 
 
 LAWS: list[Law] = []
@@ -58,6 +62,20 @@ TITLES = {
     9: "Bad input",
     10: "Prompt",
 }
+WHOLE = frozenset(
+    {Verdict.LOST, Verdict.DOUBLED, Verdict.MOVED, Verdict.CORRUPTED, Verdict.HUNG, Verdict.DEAF}
+)
+OWNERS = {  # the question under which a verdict is filed when another one was asked
+    Verdict.DEAF: "a hundred cuts in a fast stream",
+    Verdict.FOREIGN_STREAM: "streams are kept apart",
+    Verdict.FOREIGN_SESSION: "twins are kept apart",
+    Verdict.RAN_TWICE: "the tool runs on and once",
+    Verdict.CANCELLED: "the tool runs on and once",
+    Verdict.ENDLESS: "a resumed stream ends",
+    Verdict.SILENT: "an unknown id is refused",
+    Verdict.UNBOUNDED: "events are bounded",
+    Verdict.OPEN_DOOR: "a foreign origin is refused",
+}
 Check = Callable[[Lab, Case], Awaitable[None]]
 
 
@@ -67,16 +85,27 @@ def law(
     question: str,
     clause: str,
     stakes: str,
-    *,
+    *names: Verdict,
     cases: int = 1,
     heavy: bool = False,
+    essential: bool = False,
 ) -> Callable[[Check], Check]:
     def add(check: Check) -> Check:
-        name = check.__name__.replace("_", " ")
-        LAWS.append(Law(number, name, weight, question, clause, stakes, cases, heavy, check))
+        name, about = check.__name__.replace("_", " "), frozenset(names)
+        LAWS.append(
+            Law(number, name, weight, question, clause, stakes, cases, heavy, essential, about, check)
+        )
         return check
 
     return add
+
+
+def owner(verdict: Verdict, asked: Law) -> Law:
+    """The law that is broken by what was seen: the one that was asked, if it is about that."""
+    if verdict in asked.names:
+        return asked
+    name = OWNERS.get(verdict, "the whole is the same")
+    return next(law for law in LAWS if law.name == name)
 
 
 def broken(verdict: Verdict, expected: str, came: str, evidence: object = "") -> BrokenError:
@@ -95,8 +124,15 @@ def events_at_home(lab: Lab, *, fast: bool = False) -> int:
     return len(ids)
 
 
-async def resumed(session: Session, event_id: str, patience: float = 1.0) -> Stream:
+async def resumed(session: Session, event_id: str, patience: float = 0.0) -> Stream:
     """What the first moments of a GET with this Last-Event-ID bring: one message is enough."""
     stream = Stream(session, "GET", cursor=event_id)
-    await stream.read(patience, lambda: bool(stream.events))
+    await stream.read(patience or session.peer.moment, lambda: bool(stream.events))
+    return stream
+
+
+async def replayed(session: Session, event_id: str, number: int) -> Stream:
+    """All that a GET with this Last-Event-ID brings, up to a number of messages."""
+    stream = Stream(session, "GET", cursor=event_id)
+    await stream.read(session.peer.patience, lambda: len(stream.events) >= number)
     return stream

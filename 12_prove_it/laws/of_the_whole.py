@@ -1,74 +1,15 @@
-"""Laws 1 to 3: each message has its id, and wherever a stream is cut, the whole is the same."""
+"""Laws 2 and 3: wherever a stream is cut, however long one is away, the whole is the same."""
 
 from laboratory.lab import Lab, NotReachedError
-from laboratory.oracle import Verdict
+from laboratory.session import End
 from laboratory.wire import Cut, How
-from laws.law import Case, Weight, broken, events_at_home, home, law
+from laws.law import WHOLE, Case, Weight, events_at_home, home, law
 
 HUNDRED = 100
-
-
-# --- 1. Stored, then sent
-
-
-@law(
-    1,
-    Weight.OURS,
-    "Has every message an id?",
-    "Resumability: servers MAY attach an id to an event",
-    "A message without an id cannot be asked for again.",
-)
-async def every_message_has_an_id(lab: Lab, case: Case) -> None:
-    for play in lab.uncut:
-        stream = home(lab, play)
-        if bare := [event for event in stream.events if not event.id]:
-            came = f"{len(bare)} of {len(stream.events)} messages without one"
-            raise broken(Verdict.LOST, "an id with each message", came, stream.evidence())
-
-
-@law(
-    1,
-    Weight.MUST,
-    "Is each id of a session given once only?",
-    "Resumability: the id MUST be globally unique across all streams within that session",
-    "An id that is given twice is a cursor into the wrong place.",
-)
-async def ids_are_unique(lab: Lab, case: Case) -> None:
-    for play in lab.uncut:
-        ids = play.post.ids + play.get.ids
-        if twice := [one for one in set(ids) if ids.count(one) > 1]:
-            came = f"{len(twice)} given more than once, such as {twice[0]!r}"
-            raise broken(Verdict.MOVED, "each id once", came, home(lab, play).evidence())
-
-
-@law(
-    1,
-    Weight.SHOULD,
-    "Does a POST's stream begin with a priming event?",
-    "Sending messages: the server SHOULD immediately send an event with an id and an empty data field",
-    "A connection that is lost before the first message cannot be resumed without it.",
-)
-async def a_priming_event_comes_first(lab: Lab, case: Case) -> None:
-    play = lab.uncut[0]
-    if lab.home != "POST" or play.session.headers["mcp-protocol-version"] < "2025-11-25":
-        raise NotReachedError("POSTs are not answered by streams of 2025-11-25")
-    if "POST" not in lab.primes:
-        raise broken(Verdict.LOST, "an id before the first message", "none", play.post.evidence())
-
-
-@law(
-    1,
-    Weight.OURS,
-    "Can a stream be resumed the moment that an id has come?",
-    "Resumability: the client SHOULD issue a GET with Last-Event-ID; when is not said",
-    "A client may be quicker than the server's bookkeeping.",
-    cases=2,
-)
-async def an_id_is_known_at_once(lab: Lab, case: Case) -> None:
-    count = events_at_home(lab)
-    cuts = [Cut(case.rng.randint(1, count - 1)), Cut(1), Cut(1)]
-    lab.must_be_whole(await lab.play(lab.slow, {lab.home: cuts}, hasty=True))
-
+AT_ONCE = (2, 3, 5, 8)
+LARGE = 30_000  # characters
+# Two, three and four bytes each, and what ends a line elsewhere.
+LETTERS = "\u00c5\u00e4\u00d6 \u6f22\u5b57 \U0001f642 \u2028\u0085 \r\n\tdata: id: 7 "
 
 # --- 2. Whole
 
@@ -79,7 +20,9 @@ async def an_id_is_known_at_once(lab: Lab, case: Case) -> None:
     "Wherever the connection is cut, is the whole what an uncut run gives?",
     "Resumability: the server MAY replay the messages that would have been sent after the last event id",
     "This is what resumption is for.",
+    *WHOLE,
     cases=18,
+    essential=True,
 )
 async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     """Seeds that follow one another go through the places and the ways of cutting; the rest is chance."""
@@ -96,7 +39,85 @@ async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     away = rng.choice((0.0, 0.0, lab.slow.lasts / 2, lab.slow.lasts + 0.2))
     hasty = place == count or rng.random() < 0.25  # after the last message there is nothing to wait for
     cuts = [Cut(place, inside, how), *more]
-    lab.must_be_whole(await lab.play(lab.slow, {lab.home: cuts}, away=away, hasty=hasty))
+    session = await lab.session(text_ids=case.seed % 2 == 1)
+    lab.must_be_whole(await lab.play(lab.slow, {lab.home: cuts}, away=away, hasty=hasty, session=session))
+
+
+@law(
+    2,
+    Weight.OURS,
+    "Is it whole after hundreds of messages were missed?",
+    "Resumability: the messages that would have been sent after the last event id",
+    "Who was away for a while misses more than a few.",
+    *WHOLE,
+    cases=2,
+)
+async def a_replay_of_hundreds_is_whole(lab: Lab, case: Case) -> None:
+    """As many as the server keeps, if it keeps fewer than there are."""
+    count = events_at_home(lab, fast=True)
+    place = max(1 + case.seed % 2, count - lab.window + 5)
+    if place >= count - 1:
+        raise NotReachedError(f"no more than {lab.window} of its messages are kept")
+    away = lab.fast.lasts + 0.5
+    lab.must_be_whole(await lab.play(lab.fast, {lab.home: [Cut(place)]}, away=away, hasty=True))
+
+
+@law(
+    2,
+    Weight.OURS,
+    "Is each of two to eight calls whole that run at once in a session?",
+    "Resumability: the messages that would have been sent after the last event id",
+    "Agents call tools side by side.",
+    *WHOLE,
+    cases=4,
+)
+async def calls_at_once_are_whole(lab: Lab, case: Case) -> None:
+    count, calls = events_at_home(lab), AT_ONCE[case.seed % len(AT_ONCE)]
+    names = ["GET"] if lab.home == "GET" else ["POST", *(f"POST {n}" for n in range(2, calls + 1))]
+    cuts = {name: [Cut(case.rng.randint(1, max(1, count - 2)))] for name in names}
+    lab.must_be_whole(await lab.play(lab.slow, cuts, away=lab.slow.lasts / 2, calls=calls))
+
+
+@law(
+    2,
+    Weight.OURS,
+    "Is a message whole that is large, and in letters of many bytes?",
+    "Resumability: the messages that would have been sent after the last event id",
+    "Text is cut in the middle of a letter, and of a line.",
+    *WHOLE,
+    cases=2,
+)
+async def large_and_foreign_text_is_whole(lab: Lab, case: Case) -> None:
+    """A progress token comes back in each message: it is text of our own choice."""
+    count, size = events_at_home(lab), LARGE if case.seed % 2 else 200
+    more = (LETTERS * (1 + size // len(LETTERS)))[:size]
+    cuts = [Cut(case.rng.randint(1, count - 1), case.rng.randint(0, size)) for _ in range(2)]
+    play = await lab.play(lab.slow, {lab.home: cuts}, away=lab.slow.lasts / 2, more=more)
+    if play.post.ends[0] is End.REFUSED:
+        raise NotReachedError(f"a progress token of {size} characters is refused")
+    if not any(len(event.data) > size for event in home(lab, play).events):
+        raise NotReachedError("its messages bring no text of the caller's")
+    lab.must_be_whole(play)
+
+
+@law(
+    2,
+    Weight.OURS,
+    "Is it whole on connections that are kept alive?",
+    "Resumability: the messages that would have been sent after the last event id",
+    "Browsers and most HTTP clients use a connection again.",
+    *WHOLE,
+    cases=2,
+)
+async def kept_connections_are_whole(lab: Lab, case: Case) -> None:
+    """Call after call of one session, each stream left before its end or read to it, as it happens."""
+    count = events_at_home(lab)
+    session = await lab.session()
+    session.http = lab.peer.kept_alive
+    for _ in range(3):
+        lab.must_be_whole(await lab.play(lab.slow, session=session, direct=True))
+        cuts = {lab.home: [Cut(case.rng.randint(1, count - 1))]}
+        lab.must_be_whole(await lab.play(lab.slow, cuts, session=session, hasty=True))
 
 
 # --- 3. One seam
@@ -108,6 +129,7 @@ async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     "Are backlog and live tail one sequence, when messages come fast and connections go often?",
     "Resumability: replay, and resume the stream from that point",
     "Between replay and live tail is where servers lose messages.",
+    *WHOLE,
     cases=2,
     heavy=True,
 )
