@@ -149,7 +149,7 @@ def shared(texts: Sequence[str]) -> int:
     4,
     Weight.MUST,
     "Are session ids hard to guess?",
-    "Session management: SHOULD be cryptographically secure; security best practices: MUST NOT be deterministic",
+    "Session management: SHOULD be cryptographically secure; best practices: MUST NOT be deterministic",
     "Who guesses one reads all that the session is told, and calls its tools.",
     Verdict.OPEN_DOOR,
 )

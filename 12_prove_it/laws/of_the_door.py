@@ -153,7 +153,6 @@ async def a_foreign_origin_is_refused(lab: Lab, case: Case) -> None:
         "http://localhost.prove-it.example",
         "http://127.0.0.1.prove-it.example",
         "http://prove-it-localhost",
-        f"http://localhost:{port}@prove-it.example",
     ]
     for origin in origins:
         await must_be_shut(lab, {"origin": origin})

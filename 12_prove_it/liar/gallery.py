@@ -58,7 +58,15 @@ async def try_all(address: str, seed: int, results: Results, tell: Callable[[], 
         async with slots:
             url = f"{address}/{lie}/mcp"
             order = Order(
-                "count", ARGS, FAST_ARGS, seed, quiet=QUIET, time_limit=60, thorough=0.3, side_by_side=4
+                "count",
+                ARGS,
+                FAST_ARGS,
+                seed,
+                quiet=QUIET,
+                time_limit=90,
+                thorough=0.2,
+                side_by_side=4,
+                long_args=ARGS,
             )
             report = Report(url, "count", seed, "")
             try:
