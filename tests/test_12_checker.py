@@ -17,8 +17,8 @@ LESSON = ROOT / "12_prove_it"
 SLOW, FAST = '{"count": 8, "interval": 0.05}', '{"count": 400, "interval": 0.002}'
 COUNT = ("--args", SLOW, "--fast-args", FAST)
 QUICK = ("--quiet", "0.6", "--patience", "10")
-# A lesson, its server's flags, how its tool is asked, and which questions do not apply: POSTs of lesson 07 have no
-# streams, its messages and those of 08 carry no text of the caller's, and 10's tool is quick.
+# A lesson, its server's flags, how its tool is asked, and which questions do not apply: POSTs of lesson 07
+# have no streams, its messages and those of 08 carry no text of the caller's, and 10's tool is quick.
 FOREIGN_TEXT = "large and foreign text is whole"
 STANDING_ONLY = {
     FOREIGN_TEXT,
@@ -88,6 +88,7 @@ def other_server(folder: Path, code: str) -> Generator[str]:
         yield server.url
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("lesson", "flags", "asked", "not_reached"), LESSONS, ids=[row[0] for row in LESSONS]
 )
