@@ -1,8 +1,8 @@
 """Live fan-out: what was just recorded, brought to whoever reads the session now, in whichever process.
 
-inbox     what has come for one reader, in order, and not more than it may hold
-look      instead of events: some may have been missed, so look into the buffer
-hand over  the session has a new reader: an older one, wherever it is, ends
+inbox      what has come of one stream for one reader, in order, and not more than it may hold
+look       instead of events: some may have been missed, so look into the buffer
+hand over  the stream has a new reader: an older one, wherever it is, ends
 
 A broker may lose things, and then says so: `look`. What nobody can lose is in the buffer.
 """
@@ -28,19 +28,22 @@ log = logging.getLogger(__name__)
 ALIVE = "mcp:alive"  # a channel that is always subscribed to, so that there is always a connection
 AGAIN = 0.25  # seconds until the next try to reach Redis
 HAND_OVER = "reader: "
+ALL_STREAMS = "all"
 
 
 class Inbox:
     """A reader that falls behind by more than `most` events has to look: its inbox does not grow (law 8)."""
 
-    def __init__(self, most: int = 1000) -> None:
-        self.reader: str | None = None  # whom the session was handed over to
-        self._most = most
+    def __init__(self, stream: str, most: int = 1000) -> None:
+        self.reader: str | None = None  # whom the stream was handed over to
+        self._stream, self._most = stream, most
         self._events: list[Event] = []
         self._look = False
         self._news = asyncio.Event()
 
     def put(self, event: Event) -> None:
+        if event.stream != self._stream:
+            return  # another reader's (law 4)
         if len(self._events) < self._most:
             self._events.append(event)
             self._news.set()
@@ -51,9 +54,10 @@ class Inbox:
         self._events, self._look = [], True
         self._news.set()
 
-    def hand_over(self, reader: str) -> None:
-        self.reader = reader
-        self._news.set()
+    def hand_over(self, reader: str, stream: str = ALL_STREAMS) -> None:
+        if stream in (ALL_STREAMS, self._stream):
+            self.reader = reader
+            self._news.set()
 
     async def take(self, within: float) -> list[Event] | None:
         """What has come since the last time, which may be nothing; None: look."""
@@ -74,9 +78,9 @@ class SSEBroker(Protocol):
 
     async def publish(self, session_id: str, event: Event) -> None: ...
 
-    async def hand_over(self, session_id: str, reader: str) -> None: ...
+    async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None: ...
 
-    def subscribe(self, session_id: str) -> AbstractAsyncContextManager[Inbox]:
+    def subscribe(self, session_id: str, stream: str) -> AbstractAsyncContextManager[Inbox]:
         """An inbox that says `look` as soon as it misses nothing more."""
         ...
 
@@ -93,13 +97,13 @@ class InMemorySSEBroker:
         for inbox in self._inboxes.get(session_id, ()):
             inbox.put(event)
 
-    async def hand_over(self, session_id: str, reader: str) -> None:
+    async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None:
         for inbox in self._inboxes.get(session_id, ()):
-            inbox.hand_over(reader)
+            inbox.hand_over(reader, stream)
 
     @asynccontextmanager
-    async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:
-        inbox = Inbox()
+    async def subscribe(self, session_id: str, stream: str) -> AsyncGenerator[Inbox]:
+        inbox = Inbox(stream)
         inboxes = self._inboxes.setdefault(session_id, set())
         inboxes.add(inbox)
         inbox.look()
@@ -138,12 +142,12 @@ class RedisSSEBroker:
     async def publish(self, session_id: str, event: Event) -> None:
         await self._trips.ask(("PUBLISH", self.channel(session_id), f"{event.id} {event.message}"))
 
-    async def hand_over(self, session_id: str, reader: str) -> None:
-        await self._trips.ask(("PUBLISH", self.channel(session_id), HAND_OVER + reader))
+    async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None:
+        await self._trips.ask(("PUBLISH", self.channel(session_id), f"{HAND_OVER}{stream} {reader}"))
 
     @asynccontextmanager
-    async def subscribe(self, session_id: str) -> AsyncGenerator[Inbox]:
-        inbox, channel = Inbox(), self.channel(session_id).encode()
+    async def subscribe(self, session_id: str, stream: str) -> AsyncGenerator[Inbox]:
+        inbox, channel = Inbox(stream), self.channel(session_id).encode()
         inboxes = self._inboxes.setdefault(channel, set())
         inboxes.add(inbox)
         try:
@@ -198,10 +202,11 @@ class RedisSSEBroker:
             elif kind != b"message":
                 continue
             elif data.startswith(HAND_OVER.encode()):
-                inbox.hand_over(data[len(HAND_OVER) :].decode())
+                stream, _, reader = data[len(HAND_OVER) :].decode(errors="replace").partition(" ")
+                inbox.hand_over(reader, stream)
             else:
                 event_id, _, message = data.decode(errors="replace").partition(" ")
-                if ID.fullmatch(event_id) or not event_id:  # none where nothing is recorded
+                if ID.fullmatch(event_id):
                     inbox.put(Event(event_id, message))
                 else:
                     inbox.look()  # not from us

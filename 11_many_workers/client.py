@@ -16,7 +16,7 @@ import httpx
 from httpx_sse import SSEError, aconnect_sse
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from proof import Notification, Proof, say
+from proof import Message, Proof, say
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process, and it is this
@@ -45,10 +45,9 @@ class Client:
         self.session: dict[str, str] = {}  # the headers that name it
         self.cursor: str | None = None
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
-        self.begun = False
 
     async def run(self) -> None:
-        """Listen until the build is over, on as many connections as that takes."""
+        """Call, and listen until the answer is there, on as many connections as that takes."""
         async with self.patience:
             await self.initialize()
             while True:
@@ -76,30 +75,35 @@ class Client:
             self.proof.lost_at = time.time()
 
     async def read_one_connection(self) -> None:
-        headers = dict(self.session)
+        """The call's POST, or, once it has brought an id, a GET that goes on after the newest one."""
+        headers = {"accept": "application/json, text/event-stream"} | self.session
+        body: JsonValue = None
         if self.cursor:
-            headers["last-event-id"] = self.cursor
-        say("GET", f"Last-Event-ID: {self.cursor or '(none: a new stream)'}")
-        async with aconnect_sse(self.http, "GET", self.flags.url, headers=headers) as source:
+            method, headers["last-event-id"] = "GET", self.cursor
+            say("GET", f"Last-Event-ID: {self.cursor}")
+        else:
+            method, body = "POST", self.call()
+            say("POST", f"tools/call build_project, {self.flags.steps} steps")
+        async with aconnect_sse(self.http, method, self.flags.url, headers=headers, json=body) as source:
             await check(source.response)
+            if "json" in source.response.headers["content-type"]:
+                refused = Message.model_validate_json(await source.response.aread()).result
+                raise RefusedError(200, refused.content[0].text if refused else "no result")
             self.proof.back_at = time.time()
             self.proof.holders.append(int(source.response.headers["x-worker"]))
             say("stream", f"held by worker {self.proof.holders[-1]}")
             self.be_patient()
-            if not self.begun:
-                await self.call()
             async for event in source.aiter_sse():
                 if event.retry is not None:
                     self.retry = event.retry / 1000
                 if event.data:  # a priming event has none
-                    self.proof.saw(Notification.model_validate_json(event.data).params.data)
+                    self.proof.saw(Message.model_validate_json(event.data))
                     self.be_patient()
                 self.cursor = event.id or self.cursor
-                if self.proof.is_over():
-                    return
-                if self.proof.killed_at is None and len(self.proof.numbers) >= self.flags.kill_after:
+                if self.proof.killed_at is None and self.proof.newest >= self.flags.kill_after:
                     self.kill()
-        raise httpx.ReadError("the stream ended")
+        if not self.proof.is_over():
+            raise httpx.ReadError("the stream ended")
 
     def kill(self) -> None:
         """End processes as a machine that loses power does: they can say nothing more."""
@@ -134,15 +138,11 @@ class Client:
         await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
         say("session", f"opened with MCP {protocol} by worker {response.headers['x-worker']}")
 
-    async def call(self) -> None:
+    def call(self) -> JsonValue:
+        """Sent again, it has the same id, and begins nothing again."""
         arguments: JsonValue = {"steps": self.flags.steps, "interval": self.flags.interval}
         params: JsonValue = {"name": "build_project", "arguments": arguments}
-        response = await self.post({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params})
-        answer = response.json()["result"]
-        if answer["isError"]:
-            raise RefusedError(response.status_code, answer["content"][0]["text"])
-        self.begun = True
-        say("begun", f"{answer['content'][0]['text']} (worker {response.headers['x-worker']})")
+        return {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
 
     async def post(self, message: JsonValue) -> httpx.Response:
         headers = {"accept": "application/json, text/event-stream"} | self.session

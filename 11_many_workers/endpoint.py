@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from starlette.datastructures import MutableHeaders
@@ -12,9 +11,11 @@ from starlette.responses import Response
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
+from build import Build
 from methods import initialized, reply
 from plumbing.body import Bodies, parse
-from plumbing.door import PROTOCOLS, Front, Refusal, json_response
+from plumbing.door import PROTOCOLS, Front, Refusal, accepts, json_response
+from plumbing.event_stream import EventStream
 from plumbing.jsonrpc import Message
 from sessions import Session
 from storage import TROUBLE, excuse
@@ -27,6 +28,8 @@ class Server(Protocol):
     """What the endpoint needs of the server."""
 
     async def listen(self, session: Session, last_event_id: str | None) -> Response: ...
+
+    async def answer(self, session: Session, stream: str) -> Response: ...
 
     async def open(self, protocol: str) -> Session: ...
 
@@ -70,7 +73,12 @@ class Endpoint:
         message = parse(await self._bodies.read(request))
         if message.method is None or message.id is None:
             return Response(status_code=202)  # a response or a notification wants no answer
-        return json_response(await reply(message, message.id, partial(work.begin, session.id)))
+        answer = reply(message, message.id)
+        if not isinstance(answer, Build):
+            return json_response(answer)
+        if not accepts(request, EventStream.media_type):
+            raise Refusal(406, "The answer is a stream: send Accept: application/json, text/event-stream.")
+        return await server.answer(session, await work.begin(session.id, message.id, answer))
 
     async def initialize(self, server: Server, message: Message) -> Response:
         if message.method != "initialize" or message.id is None:

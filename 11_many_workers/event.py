@@ -1,21 +1,23 @@
 """Events and their ids, the same in each storage.
 
 event   a message with its id; the message is JSON text
-place   the number of an event in its session: 1, 2, 3, ..., without a hole
-id      sixteen digits, eight that name the session's stream and eight of the place: `4920175300000007`
+stream  a session has a standing one, which a GET opens, and one for each call, which the call's POST opens
+place   the number of an event in its stream: 1, 2, 3, ..., without a hole
+id      the stream's name, 18 hexadecimal digits, and the place: `4e2f0c9d71b3a85c06-7`
 cursor  the id after which a reader goes on; place 0 stands before the first event
 
-Any worker computes the stream's name from the session's id. So another session's id is refused as one that
-was never issued, and the two look alike. Of 10,000 sessions two may share a name (one pair in 10^8 does):
-then a foreign id is a place in one's own stream, and what is replayed is one's own, never theirs.
+Any worker computes a stream's name from the session's id and the call's. The last six digits are a check sum
+over both: so an id that is another session's, or was made up, is refused as one that was never issued.
 """
 
+import json
 import re
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-ID = re.compile(r"[0-9]{16}")
+ID = re.compile(r"([0-9a-f]{12})([0-9a-f]{6})-(0|[1-9][0-9]{0,7})")
+NAME = 18  # digits
 LAST_PLACE = 99_999_999
 
 
@@ -28,7 +30,7 @@ class EvictedError(LookupError):
 
 
 class FullError(RuntimeError):
-    """The session has had as many events as it has ids."""
+    """The stream has had as many events as it has ids."""
 
 
 class Event(NamedTuple):
@@ -36,32 +38,45 @@ class Event(NamedTuple):
     message: str
 
     @property
+    def stream(self) -> str:
+        return self.id[:NAME]
+
+    @property
     def place(self) -> int:
-        return int(self.id[8:])
+        return int(self.id[NAME + 1 :])
 
 
-@lru_cache(maxsize=10_000)
-def stream_of(session_id: str) -> str:
-    """Eight digits that any worker computes alike, so that another session's id is no id of this one."""
-    return f"{int.from_bytes(sha256(session_id.encode()).digest()[:8], 'big') % 10**8:08}"
+@lru_cache(maxsize=10_000, typed=True)
+def stream_of(session_id: str, call: int | str | None = None) -> str:
+    """The name of the session's standing stream, or of the stream of the call with this JSON-RPC id."""
+    own = digits(12, session_id, call)
+    return own + digits(6, session_id, own)
+
+
+@lru_cache(maxsize=10_000, typed=True)
+def digits(count: int, *of: int | str | None) -> str:
+    return sha256(json.dumps(of).encode()).hexdigest()[:count]
 
 
 def id_of(stream: str, place: int) -> str:
     if place > LAST_PLACE:
-        raise FullError(f"A session ends after {LAST_PLACE} events.")
-    return f"{stream}{place:08}"
+        raise FullError(f"A stream ends after {LAST_PLACE} events.")
+    return f"{stream}-{place}"
 
 
-def place_of(session_id: str, event_id: str) -> int:
-    if not ID.fullmatch(event_id) or event_id[:8] != stream_of(session_id):
+def place_of(session_id: str, event_id: str) -> tuple[str, int]:
+    """The stream that an id belongs to, and its place there."""
+    found = ID.fullmatch(event_id)
+    if not found or found[2] != digits(6, session_id, found[1]):
         raise NotIssuedError(event_id)
-    return int(event_id[8:])
+    return found[1] + found[2], int(found[3])
 
 
 def unbroken(after: int, events: list[Event], newest: int | None = None) -> list[Event]:
     """The events, if they follow the place without a hole: places have none, so a hole was evicted (law 7).
 
-    How roughly a storage trims is therefore all the same. `newest` has to be told where there are no events.
+    How roughly a storage trims is therefore all the same. `newest` has to be told where there are no events;
+    a call's stream that has none was evicted whole.
     """
     if events and events[0].place == after + 1:
         return events
@@ -70,3 +85,8 @@ def unbroken(after: int, events: list[Event], newest: int | None = None) -> list
     if events or after != newest:
         raise EvictedError(after)
     return events
+
+
+def at_least_0(session_id: str, stream: str, newest: int | None) -> int | None:
+    """A standing stream is there before its first event."""
+    return 0 if newest is None and stream == stream_of(session_id) else newest

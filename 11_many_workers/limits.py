@@ -10,7 +10,8 @@ REDIS = "redis://127.0.0.1:6379/0"
 
 @dataclass(frozen=True)
 class Limits(Front):
-    max_events: Annotated[int, "events kept for each session, roughly"] = 4096
+    max_events: Annotated[int, "events kept of each stream, roughly"] = 4096
+    max_calls: Annotated[int, "calls of a session that are over, and whose streams are kept"] = 100
     max_sessions: Annotated[int, "sessions at the same time, of all workers"] = 10_000
     max_queue: Annotated[int, "jobs that are not over, of all workers; a call beyond is refused"] = 10_000
     max_session_queue: Annotated[int, "jobs of one session that are not over; a call beyond is refused"] = 200
@@ -18,7 +19,7 @@ class Limits(Front):
     max_jobs: Annotated[int, "jobs at work in one worker; more wait for their turn"] = 100
     max_session_jobs: Annotated[int, "jobs of one session that may keep a worker for a whole turn"] = 20
     turn: Annotated[float, "seconds of work after which a job makes room for others"] = 10.0
-    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000
     ping: Annotated[float, "seconds of silence after which a stream shows life, and looks"] = 15.0
     patience: Annotated[float, "seconds that the storage may take for an answer"] = 2.0
     lease: Annotated[float, "seconds without a sign of life after which a job is given to another worker"] = (

@@ -7,7 +7,7 @@ by      who did a step and when, as the message says: `process id.milliseconds`
 
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from rich.console import Console
 
 STYLES = {"live": "green", "replayed": "bold yellow", "answer": "bold green", "proven": "bold green"}
@@ -21,11 +21,8 @@ def say(word: str, text: str) -> None:
     console.print(text, markup=False)
 
 
-class Data(BaseModel):
+class By(BaseModel):
     by: str
-    number: int | None = None
-    step: str = ""
-    answer: str | None = None
 
     @property
     def worker(self) -> int:
@@ -37,12 +34,29 @@ class Data(BaseModel):
         return int(self.by.partition(".")[2]) / 1000
 
 
+class Data(By):
+    number: int  # of the step; 0 says that the build has begun
+    step: str
+
+
 class Params(BaseModel):
     data: Data
 
 
-class Notification(BaseModel):
-    params: Params
+class Text(BaseModel):
+    text: str
+
+
+class Result(BaseModel):
+    content: list[Text]
+    meta: By = Field(By(by="0.0"), alias="_meta")
+
+
+class Message(BaseModel):
+    """A step, or the answer to the call."""
+
+    params: Params | None = None
+    result: Result | None = None
 
 
 @dataclass
@@ -61,31 +75,41 @@ class Proof:
     last_worker: int = 0
     afresh: bool = False
 
-    def saw(self, data: Data) -> None:
-        alone = self.lost_at is not None and self.lost_at < data.at < self.back_at
-        word = "live" if self.lost_at is None or data.at >= self.back_at else "replayed"
-        note = ", sent while nobody was connected" if alone else ""
+    def saw(self, message: Message) -> None:
+        if message.params:
+            self.saw_step(message.params.data)
+            self.saw_worker(message.params.data)
+        elif message.result:
+            self.answers.append(message.result.content[0].text)
+            self.saw_worker(message.result.meta)
+            say("answer", f"{self.answers[-1]}, says worker {self.last_worker}")
+
+    def saw_step(self, data: Data) -> None:
+        self.numbers.append(data.number)
+        word, note = "live" if self.lost_at is None or data.at >= self.back_at else "replayed", ""
+        if self.lost_at is not None and self.lost_at < data.at < self.back_at:
+            self.missed.append(data.number)
+            note = ", sent while nobody was connected"
+        say(word, f"{data.number} of {self.steps}, {data.step}, by worker {data.worker}{note}")
+
+    def saw_worker(self, data: By) -> None:
+        self.last_worker = data.worker
         if self.killed_at and data.at > self.killed_at:
             self.later_workers.add(data.worker)
-        self.last_worker = data.worker
-        if data.answer is not None:
-            self.answers.append(data.answer)
-            say("answer", f"{data.answer}, says worker {data.worker}")
-        elif data.number is not None:
-            self.numbers.append(data.number)
-            if alone:
-                self.missed.append(data.number)
-            say(word, f"{data.number} of {self.steps}, {data.step}, by worker {data.worker}{note}")
+
+    @property
+    def newest(self) -> int:
+        return self.numbers[-1] if self.numbers else 0
 
     def is_over(self) -> bool:
         return bool(self.answers)
 
     def verdict(self) -> str | None:
         """What is wrong with it, or None."""
-        whole = range(1, self.steps + 1)
+        whole = range(self.steps + 1)
         if lost := [n for n in whole if n not in self.numbers]:
             return f"lost {len(lost)}: {', '.join(map(str, lost[:10]))}{', ...' if len(lost) > 10 else ''}"
-        if len(self.numbers) > self.steps or len(self.answers) > 1:
+        if len(self.numbers) > len(whole) or len(self.answers) > 1:
             return f"doubled {sorted({n for n in self.numbers if self.numbers.count(n) > 1})[:10]}"
         if self.numbers != list(whole):
             return f"moved {[n for n, m in zip(self.numbers, whole, strict=True) if n != m][:10]}"

@@ -1,7 +1,10 @@
 """What Redis does to record: one script, so one round trip, and nobody sees half of it.
 
 KEYS  events, notes
-ARGV  message, max_events, time to live, stream, channel; for a step also its job's field, and its number
+ARGV  message, max_events, time to live, stream, channel; of a call's message its number;
+      of the answer to a call how many calls are kept that are over
+
+The notes say for each stream how many events it has had, and which calls are over.
 """
 
 from dataclasses import dataclass
@@ -18,20 +21,25 @@ class Script:
         return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-NOTE = """
-if tonumber(redis.call('HGET', KEYS[2], ARGV[6]) or 0) ~= ARGV[7] - 1 then return 0 end
-redis.call('HSET', KEYS[2], ARGV[6], ARGV[7])
-"""
-RECORD_ONE = """
-local place = redis.call('HINCRBY', KEYS[2], 'newest', 1)
+RECORD = Script("""
+if ARGV[6] ~= '' and tonumber(redis.call('HGET', KEYS[2], ARGV[4]) or 0) ~= ARGV[6] - 1 then return 0 end
+local place = redis.call('HINCRBY', KEYS[2], ARGV[4], 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
-if place % 64 == 1 then
+if place % 64 == 1 or ARGV[6] ~= '' then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
 if ARGV[5] ~= '' then
-  redis.call('PUBLISH', ARGV[5], string.format('%s%08d ', ARGV[4], place) .. ARGV[1])
+  redis.call('PUBLISH', ARGV[5], ARGV[4] .. '-' .. place .. ' ' .. ARGV[1])
+end
+if ARGV[7] ~= '' then
+  local over = redis.call('HINCRBY', KEYS[2], 'over', 1)
+  redis.call('HSET', KEYS[2], 'over:' .. over, ARGV[4])
+  local oldest = redis.call('HGET', KEYS[2], 'over:' .. (over - ARGV[7]))
+  if oldest then
+    redis.call('DEL', string.sub(KEYS[1], 1, -1 - #oldest) .. oldest)
+    redis.call('HDEL', KEYS[2], oldest, 'over:' .. (over - ARGV[7]))
+  end
 end
 return place
-"""
-RECORD, RECORD_STEP = Script(RECORD_ONE), Script(NOTE + RECORD_ONE)
+""")

@@ -1,6 +1,7 @@
 """Streamable HTTP by many workers: any of them serves any request, and may be killed at any moment.
 
-stream  a session's messages in one order, whichever worker records them and whichever one sends them
+stream  messages in one order, whichever worker records them and whichever one sends them: a session's
+        standing stream, or a call's, which ends with the answer
 look    read the buffer from the cursor on; what the broker brings is sent only if it follows without a hole
 worker  a process: it serves, and it does work that `worker.py` takes from the engine
 """
@@ -12,7 +13,7 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from pydantic import JsonValue
 from starlette.applications import Starlette
@@ -73,7 +74,10 @@ class MCPServer:
         if self.one_trip:
             buffer, broker = self.one_trip
             return await buffer.record(session_id, message, step, broker.channel(session_id))
-        event = await self.buffer.record(session_id, message, step) if self.buffer else Event("", message)
+        if self.buffer:
+            event = await self.buffer.record(session_id, message, step)
+        else:
+            event = Event(id_of(step.stream if step else stream_of(session_id), 0), message)
         if event:
             await self.broker.publish(session_id, event)
         return event
@@ -81,25 +85,32 @@ class MCPServer:
     async def is_open(self, session_id: str) -> bool:
         return await self.sessions.use(session_id) is not None
 
-    async def follow(self, session: Session, cursor: str, opening: bytes) -> AsyncGenerator[bytes]:
+    async def follow(
+        self, session: Session, cursor: str, opening: bytes, missed: Sequence[Event] = ()
+    ) -> AsyncGenerator[bytes]:
         """Backlog and live tail are one sequence: places without a hole, from the broker or from the buffer.
 
         The inbox says `look` once it misses nothing more, and whenever it may have: only then the buffer is
         read. So nothing can fall between the two (law 3), and a broker that loses messages loses none.
         """
-        async with self.broker.subscribe(session.id) as inbox:
+        stream, _ = place_of(session.id, cursor)
+        of_a_call = stream != stream_of(session.id)
+        async with self.broker.subscribe(session.id, stream) as inbox:
             self.streams.add(inbox)
-            renewed = time.monotonic()
+            renewed, over = time.monotonic(), False
             try:
-                yield opening
-                while True:
+                yield opening + b"".join(map(framed, missed))
+                cursor = missed[-1].id if missed else cursor
+                over = of_a_call and ends(missed)
+                while not over:
                     events = await inbox.take(self.limits.ping)
                     if inbox.reader not in (None, session.reader):
                         return  # handed over, or ended
                     try:
                         if events is None or time.monotonic() > renewed + self.limits.max_idle / 4:
                             renewed = time.monotonic()
-                            if await self.sessions.use(session.id) != session:
+                            found = await self.sessions.use(session.id)
+                            if not found or (found.reader != session.reader and not of_a_call):
                                 return  # as above, and the broker did not tell
                         if self.buffer:
                             events = await self.from_cursor(self.buffer, session.id, cursor, events)
@@ -112,47 +123,65 @@ class MCPServer:
                         continue
                     yield b"".join(map(framed, events or ())) or b": still here\n"
                     cursor = events[-1].id if events else cursor
+                    over = of_a_call and ends(events or ())
                     if events and len(events) >= MOST_IN_ONE_WRITE:
                         inbox.look()  # there may be more
             finally:
                 self.streams.discard(inbox)
-                log.info("%s: connection lost after %s", session, cursor or "whatever came")
+                log.info("%s: stream %s after %s", session, "over" if over else "lost", cursor)
 
     @staticmethod
     async def from_cursor(
         buffer: SSEReplayBuffer, session_id: str, cursor: str, events: list[Event] | None
     ) -> list[Event]:
         """What follows the cursor: the events that came live if they do, else what the buffer has."""
-        if events is not None and all(event.id for event in events):
-            here = place_of(session_id, cursor)
+        if events is not None:
+            _, here = place_of(session_id, cursor)
             events = [event for event in events if event.place > here]
             if all(event.place == place for place, event in enumerate(events, here + 1)):
                 return events
         return await buffer.replay(session_id, cursor, MOST_IN_ONE_WRITE)
 
     async def listen(self, session: Session, last_event_id: str | None) -> Response:
-        """A new stream begins at the present, a resumed one where the cursor stands."""
-        opening, cursor, missed = f"retry: {self.limits.retry}\n", "", list[Event]()
-        if self.buffer:
-            if last_event_id is not None:
-                cursor = last_event_id
-                missed = await self.missed(self.buffer, session.id, cursor)
-                log.info("%s: resumed after %s: %d missed", session, cursor, len(missed))
-            else:
-                newest = await self.buffer.replay(session.id, None) if session.reader else []
-                cursor = newest[0].id if newest else id_of(stream_of(session.id), 0)
-                log.info("%s: stream opened at %s", session, cursor)
-                if session.protocol >= "2025-11-25":  # older clients stumble over an event without data
-                    opening += f"id: {cursor}\ndata:\n\n"
+        """A GET: a new standing stream begins at the present, any other goes on where the cursor stands."""
+        if self.buffer is None:
+            return await self.streamed(session, id_of(stream_of(session.id), 0))
+        if last_event_id is None:
+            newest = await self.buffer.replay(session.id, None) if session.reader else []
+            cursor = newest[0].id if newest else id_of(stream_of(session.id), 0)
+            log.info("%s: stream opened at %s", session, cursor)
+            return await self.streamed(session, cursor, self.priming(session, cursor))
+        cursor = last_event_id
+        missed = await self.missed(self.buffer, session.id, cursor)
+        log.info("%s: resumed after %s: %d missed", session, cursor, len(missed))
+        if not missed and await self.is_over(self.buffer, session.id, cursor):
+            return Response(f"retry: {self.limits.retry}\n\n", media_type=EventStream.media_type)
+        return await self.streamed(session, cursor, missed=missed)
+
+    async def answer(self, session: Session, stream: str) -> Response:
+        """A call's POST: its stream from the beginning on, also if the call was only sent again."""
+        cursor = id_of(stream, 0)
+        missed = await self.missed(self.buffer, session.id, cursor) if self.buffer else []
+        return await self.streamed(session, cursor, self.priming(session, cursor), missed)
+
+    async def streamed(
+        self, session: Session, cursor: str, priming: str = "", missed: Sequence[Event] = ()
+    ) -> Response:
+        stream, _ = place_of(session.id, cursor)
         reader = secrets.token_hex(8)
-        await self.sessions.read_by(session.id, reader)
-        await self.broker.hand_over(session.id, reader)
-        first = opening.encode() + b"".join(map(framed, missed))
-        cursor = missed[-1].id if missed else cursor
-        follow = self.follow(Session(session.id, session.protocol, reader), cursor, first)
+        if stream == stream_of(session.id):
+            await self.sessions.read_by(session.id, reader)
+        await self.broker.hand_over(session.id, reader, stream)
+        opening = f"retry: {self.limits.retry}\n{priming}".encode()
+        follow = self.follow(Session(session.id, session.protocol, reader), cursor, opening, missed)
         return EventStream(follow)
 
-    async def missed(self, buffer: SSEReplayBuffer, session_id: str, last_event_id: str) -> list[Event]:
+    def priming(self, session: Session, cursor: str) -> str:
+        """A cursor before the first message; older clients stumble over an event without data."""
+        return f"id: {cursor}\ndata:\n\n" if self.buffer and session.protocol >= "2025-11-25" else ""
+
+    @staticmethod
+    async def missed(buffer: SSEReplayBuffer, session_id: str, last_event_id: str) -> list[Event]:
         """What cannot be resumed is refused at once, and aloud (law 7)."""
         afresh = "GET without Last-Event-ID opens a new stream."
         try:
@@ -161,6 +190,14 @@ class MCPServer:
             raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
         except EvictedError:
             raise Refusal(410, f"What came next is no longer kept. {afresh}", NOT_RESUMABLE) from None
+
+    @staticmethod
+    async def is_over(buffer: SSEReplayBuffer, session_id: str, cursor: str) -> bool:
+        """Whether the event at the cursor is the answer to a call: then nothing will follow it (law 6)."""
+        stream, place = place_of(session_id, cursor)
+        if stream == stream_of(session_id) or place == 0:
+            return False
+        return ends(await buffer.replay(session_id, id_of(stream, place - 1), 1))
 
     async def open(self, protocol: str) -> Session:
         session = await self.sessions.open(protocol, self.limits.max_sessions)
@@ -191,11 +228,14 @@ class MCPServer:
 
 
 def framed(event: Event) -> bytes:
-    return (
-        f"event: message\nid: {event.id}\ndata: {event.message}\n\n"
-        if event.id
-        else f"event: message\ndata: {event.message}\n\n"
-    ).encode()
+    """Without a buffer an event has no place, and so no id."""
+    name = f"id: {event.id}\n" if event.place else ""
+    return f"event: message\n{name}data: {event.message}\n\n".encode()
+
+
+def ends(events: Sequence[Event]) -> bool:
+    """A call's stream ends with the response, the only message in it that has no method."""
+    return bool(events) and "method" not in json.loads(events[-1].message)
 
 
 def create_app(settings: Settings) -> Starlette:

@@ -12,6 +12,7 @@ from redis_server import Program, RedisServer, find
 STAGE = Stage(Path(__file__).parent, Screen(highlight=False))
 PATIENCE = 180.0  # seconds for the client; only what hangs uses them up
 # Where all are killed nobody works on before one is started again. Some steps are left to come live.
+QUICK = ["--retry", "500"]  # nobody likes to watch a client wait
 UNTIL_STARTED_AGAIN = ["--away", "8", "--steps", "24"]
 
 
@@ -46,7 +47,7 @@ async def play_on_redis(program: Program, kill: str, rest: list[str], folder: Pa
     watching = asyncio.create_task(start_again(redis))
     try:
         seen_to_move = ("--turn", "1")  # from worker to worker, each second
-        server_flags = ["--workers", "2", "--redis", redis.url, *seen_to_move]
+        server_flags = ["--workers", "2", "--redis", redis.url, *seen_to_move, *QUICK]
         return await play(server_flags, [*client_flags, *rest])
     finally:
         watching.cancel()
@@ -62,7 +63,7 @@ async def play_on_sqlite(kill: str, rest: list[str], folder: Path) -> int:
     file = str(folder / "sessions.db")
     kill = "web" if kill == "redis" else kill
     client_flags = ["--kill", kill, *(UNTIL_STARTED_AGAIN if kill != "none" else [])]
-    return await play(["--storage", "sqlite", "--file", file], [*client_flags, *rest])
+    return await play(["--storage", "sqlite", "--file", file, *QUICK], [*client_flags, *rest])
 
 
 def main() -> int:

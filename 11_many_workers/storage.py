@@ -72,16 +72,17 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
         if storage == "redis":
             client = await stack.enter_async_context(connect(settings.redis, limits.patience))
             broker = await stack.enter_async_context(RedisSSEBroker(client))
-            buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle)
+            buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle, limits.max_calls)
             yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, for_work(settings))
         elif storage == "sqlite":
-            buffer = stack.enter_context(closing(SQLiteSSEReplayBuffer(settings.file, limits.max_events)))
+            buffer = SQLiteSSEReplayBuffer(settings.file, limits.max_events, limits.max_calls)
+            stack.enter_context(closing(buffer))
             sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget, limits.patience)
             stack.enter_context(closing(sessions))
             jobs = stack.enter_context(closing(SQLiteJobs(settings.file)))
             yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://", jobs)
         else:
-            buffer = InMemorySSEReplayBuffer(limits.max_events)
+            buffer = InMemorySSEReplayBuffer(limits.max_events, limits.max_calls)
             sessions = InMemorySessions(limits.max_idle, buffer.forget)
             yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://")
 

@@ -3,7 +3,7 @@
 job    steps in an order; one task of the engine, pydocket: a task on Redis Streams outlives its worker
 turn   the steps that are due; then the engine is given the time of the next one, and the place is free
 nap    a wait too short for the engine: a turn waits so long itself, but only while nobody needs its place
-step   message and note are one transaction, so each is seen once, whoever did it, and however often
+step   a message in the call's stream, recorded only if it is the next: each is seen once, whoever did it
 by     who did a step, and when: `process id.milliseconds`
 """
 
@@ -21,7 +21,7 @@ from typing import Protocol
 from docket import Docket, Perpetual, Worker
 
 from build import Build
-from event import Event
+from event import Event, stream_of
 from limits import Limits
 from plumbing.door import Refusal
 from queue_limit import Queue
@@ -57,40 +57,42 @@ class Work:
         self._at_work = Counter[str]()  # turns, of each session
         self._longest = min(limits.turn, limits.max_idle / 4)  # a turn renews its session
 
-    async def begin(self, session_id: str, request_id: int | str, build: Build) -> None:
-        """A request that is sent again, with the same id, begins nothing again."""
-        job = f"{session_id}:{json.dumps(request_id)}"  # 7 and "7" are two
-        if await self._queue.enter(session_id, job, build):
+    async def begin(self, session_id: str, call: int | str, build: Build) -> str:
+        """The call's stream. A call that is sent again, with the same id, begins nothing again."""
+        stream = stream_of(session_id, call)
+        if await self._queue.enter(session_id, stream, build):
             if self._unfinished:
-                self._unfinished.begin(job, session_id, build)
-            await self._add(session_id, job, build)
+                self._unfinished.begin(session_id, call, build)
+            await self._server.send(session_id, told(call, 0, build.steps), Step(stream, 1))
+            await self._add(session_id, call, build)
+        return stream
 
     async def begin_unfinished(self) -> None:
-        for job, session_id, build in self._unfinished.all() if self._unfinished else ():
+        for session_id, call, build in self._unfinished.all() if self._unfinished else ():
             with suppress(Refusal):  # where there is less room now, it has no place, and is done all the same
-                await self._queue.enter(session_id, job, build)
-            await self._add(session_id, job, build)
+                await self._queue.enter(session_id, stream_of(session_id, call), build)
+            await self._add(session_id, call, build)
 
-    async def _add(self, session_id: str, job: str, build: Build) -> None:
-        """The engine does nothing if it has the job already: it is the job's key."""
+    async def _add(self, session_id: str, call: int | str, build: Build) -> None:
+        """The engine does nothing if it has the job already: the stream is the job's key."""
         due = time.time() + build.interval
         when = datetime.fromtimestamp(due if build.interval > NAP else 0, UTC)
-        add = self._docket.add(self.take_turn, when=when, key=job)
+        add = self._docket.add(self.take_turn, when=when, key=stream_of(session_id, call))
         async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
-            await add(session_id, job, build.steps, build.interval, 1, due)
+            await add(session_id, call, build.steps, build.interval, 1, due)
 
     async def end(self, session_id: str) -> None:
         """A session that ends takes its jobs along: those that wait, and those at work."""
         if self._unfinished:
             self._unfinished.end_all(session_id)
-        for job in await self._queue.end(session_id):
+        for stream in await self._queue.end(session_id):
             async with asyncio.timeout(self._limits.patience):
-                await self._docket.cancel(job)
+                await self._docket.cancel(stream)
 
     async def take_turn(
         self,
         session_id: str,
-        job: str,
+        call: int | str,
         steps: int,
         interval: float,
         step: int,
@@ -104,9 +106,10 @@ class Work:
         since the other one may die. And Redis may have come back older: then go on from what it knows.
         """
         if not await self._server.is_open(session_id):  # nobody will ever ask for the rest
-            await self._over(session_id, job, again)
+            await self._over(session_id, call, again)
             return
-        done = await self._buffer.steps_done(session_id, job)
+        stream = stream_of(session_id, call)
+        done = await self._buffer.steps_done(session_id, stream) - 1  # the first message is not a step
         due = max(due + (done + 1 - step) * interval, time.time() - LATE)
         self._at_work[session_id] += 1
         try:
@@ -116,8 +119,9 @@ class Work:
                 if wait > NAP or self._must_end(session_id, began, taking, napping=wait > 0):
                     break
                 await asyncio.sleep(max(wait, 0.0))
-                if not await self._server.send(session_id, told(done + 1, steps), Step(job, done + 1)):
-                    reached = await self._buffer.steps_done(session_id, job)
+                message, number = told(call, done + 1, steps), done + 2
+                if not await self._server.send(session_id, message, Step(stream, number, done == steps)):
+                    reached = await self._buffer.steps_done(session_id, stream) - 1
                     ahead = self._limits.lease if reached > done else AGAIN.total_seconds()
                     done, due = reached, time.time() + ahead
                     break
@@ -127,9 +131,9 @@ class Work:
             if not self._at_work[session_id]:
                 del self._at_work[session_id]
         if done > steps:
-            await self._over(session_id, job, again)
+            await self._over(session_id, call, again)
             return
-        again.perpetuate(session_id, job, steps, interval, done + 1, due)
+        again.perpetuate(session_id, call, steps, interval, done + 1, due)
         again.at(datetime.fromtimestamp(due, UTC))
 
     def _must_end(self, session_id: str, began: float, taking: Taking, *, napping: bool) -> bool:
@@ -142,23 +146,23 @@ class Work:
             return taking.over or time.monotonic() > began + self._longest
         return napping or taking.over or time.monotonic() > began + NAP
 
-    async def _over(self, session_id: str, job: str, again: Perpetual) -> None:
-        await self._queue.leave(session_id, job)
+    async def _over(self, session_id: str, call: int | str, again: Perpetual) -> None:
+        await self._queue.leave(session_id, stream_of(session_id, call))
         if self._unfinished:
-            self._unfinished.end(job)
+            self._unfinished.end(session_id, call)
         again.cancel()
 
 
-def told(number: int, steps: int) -> str:
-    """The message of a step, or, after the last one, the answer."""
+def told(call: int | str, number: int, steps: int) -> str:
+    """The message of a step, before the first one that the build has begun, after the last one the answer."""
     by = f"{os.getpid()}.{time.time_ns() // 1_000_000}"
     if number > steps:
-        data = {"answer": f"built in {steps} steps", "by": by}
-    else:
-        data = {"number": number, "of": steps, "step": NAMES[(number - 1) % len(NAMES)], "by": by}
+        text = {"type": "text", "text": f"built in {steps} steps"}
+        return COMPACT.encode({"jsonrpc": "2.0", "id": call, "result": {"content": [text], "_meta": {"by": by}}})
+    step = NAMES[(number - 1) % len(NAMES)] if number else "begin"
+    data = {"number": number, "of": steps, "step": step, "by": by}
     params = {"level": "info", "logger": "build_project", "data": data}
-    message = {"jsonrpc": "2.0", "method": "notifications/message", "params": params}
-    return COMPACT.encode(message)
+    return COMPACT.encode({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
 
 
 @asynccontextmanager

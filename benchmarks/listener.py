@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-EVENT = re.compile(rb'id: (\d{16})\ndata: [^\n]*?(?:"number":(\d+)|"answer":)')
-PRIMED = re.compile(rb"id: (\d{16})\ndata:\n\n")
+EVENT = re.compile(rb'id: ([0-9a-f]{18}-\d+)\ndata: [^\n]*?(?:"number":(\d+)|"result":)')
+PRIMED = re.compile(rb"id: ([0-9a-f]{18}-0)\ndata:\n\n")
 RETRY = 0.2
 QUIET = 60.0  # seconds after which a session that brings nothing more has lost what it waits for
 INITIALIZE = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}'
@@ -86,7 +86,7 @@ class Listener:
         finally:
             writer.close()
 
-    async def ask(self, body: str, *, often: bool) -> bytes:
+    async def ask(self, body: str) -> bytes:
         """Post until it is answered with 200."""
         while True:
             with contextlib.suppress(*BROKEN):
@@ -94,32 +94,31 @@ class Listener:
                 if b" 200 " in head[:20]:
                     return head
                 self.tally.refused[f"POST {head[9:12].decode()} {told[:90].decode()}"] += 1
-            self.tally.begun_again += often
             await asyncio.sleep(RETRY)
 
     async def run(self) -> None:
-        found = re.search(rb"mcp-session-id: (\w+)", await self.ask(INITIALIZE, often=False))
+        found = re.search(rb"mcp-session-id: (\w+)", await self.ask(INITIALIZE))
         if not found:
             raise RuntimeError("no session")
         self.headers += f"mcp-session-id: {found[1].decode()}\r\n"
         arguments = f'{{"steps":{self.tally.steps},"interval":{1 / self.rate}}}'
         params = f'{{"name":"build_project","arguments":{arguments}}}'
         call = f'{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}'
-        listening = asyncio.create_task(self.listen())
-        try:
-            await asyncio.sleep(random.random() / self.rate)  # noqa: S311 (not all at once)
-            await self.ask(call, often=True)
-            await listening
-        finally:
-            listening.cancel()
+        await asyncio.sleep(random.random() / self.rate)  # noqa: S311 (not all at once)
+        await self.listen(call)
         with contextlib.suppress(*BROKEN):
             await self.request("DELETE")
 
-    async def listen(self) -> None:
+    async def listen(self, call: str) -> None:
+        """The call's stream, until it has brought the answer; without a cursor the call is sent again."""
         loop = asyncio.get_running_loop()
         self.last = time.monotonic()
         while not self.answered and not self.refused:
-            request = self.head("GET", more=f"last-event-id: {self.cursor}\r\n" if self.cursor else "")
+            if self.cursor:
+                request = self.head("GET", more=f"last-event-id: {self.cursor}\r\n")
+            else:
+                self.tally.begun_again += bool(self.lost_at)
+                request = self.head("POST", call)
             with contextlib.suppress(OSError):
                 transport, stream = await loop.create_connection(
                     lambda request=request: Stream(self, request), "127.0.0.1", self.port
@@ -136,8 +135,8 @@ class Listener:
 
     def opened(self, head: bytes, told: bytes) -> None:
         if b" 200 " not in head[:20]:
-            self.tally.refused[f"GET {head[9:12].decode()} {told[:90].decode()}"] += 1
-            self.refused = head[9:10] == b"4"
+            self.tally.refused[f"{head[9:12].decode()} {told[:90].decode()}"] += 1
+            self.refused = head[9:10] == b"4" and head[9:12] != b"429"
         elif self.lost_at:
             self.tally.resumes.append(time.monotonic() - self.lost_at)
             self.lost_at = 0.0
@@ -147,6 +146,8 @@ class Listener:
         now = time.monotonic()
         for event_id, number in EVENT.findall(whole):
             self.cursor = event_id.decode()
+            if number == b"0":
+                continue  # it has begun
             if number:
                 self.numbers.append(int(number))
                 self.last, self.longest = now, max(self.longest, now - self.last)

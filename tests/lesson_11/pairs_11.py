@@ -88,7 +88,7 @@ class Reader:
         session = await self.server.find(self.session_id)
         await self.server.sessions.read_by(session.id, f"reader-{id(self)}-{len(self.ids)}")
         session = await self.server.find(self.session_id)
-        await self.server.broker.hand_over(session.id, session.reader)
+        await self.server.broker.hand_over(session.id, session.reader, stream_of(session.id))
         got = 0
         async with aclosing(self.server.follow(session, self.cursor, b"")) as stream:
             async for written in stream:

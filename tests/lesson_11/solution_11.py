@@ -1,12 +1,12 @@
-"""A solution of lesson 11's exercise, as edits of a copy: a session keeps at most `--max-bytes` of events.
+"""A solution of lesson 11's exercise, as edits of a copy: a stream keeps at most `--max-bytes` of events.
 
-total  bytes of all messages that the session has had, up to an event and with it: the difference of two
+total  bytes of all messages that the stream has had, up to an event and with it: the difference of two
        totals is right however many events `MAXLEN` has trimmed in the meantime
 """
 
 from broken_07 import Edit
 
-COUNT = "local total = redis.call('HINCRBY', KEYS[2], 'bytes', #ARGV[1])\n"
+COUNT = "local total = redis.call('HINCRBY', KEYS[2], 'bytes:' .. ARGV[4], #ARGV[1])\n"
 TRIM = """\
 while true do
   local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
@@ -20,22 +20,26 @@ SOLUTION = [
     Edit(
         "limits.py",
         "    max_sessions: Annotated[",
-        '    max_bytes: Annotated[int, "bytes of events kept for each session, on Redis"] = 1_000_000\n'
+        '    max_bytes: Annotated[int, "bytes of events kept of each stream, on Redis"] = 1_000_000\n'
         "    max_sessions: Annotated[",
     ),
     Edit(
         "storage.py",
-        "limits.max_events, limits.max_idle)",
-        "limits.max_events, limits.max_idle, limits.max_bytes)",
+        "limits.max_idle, limits.max_calls)",
+        "limits.max_idle, limits.max_calls, limits.max_bytes)",
     ),
-    Edit("replay_buffer.py", "ttl: float = 1800.0)", "ttl: float = 1800.0, max_bytes: int = 1_000_000)"),
+    Edit(
+        "replay_buffer.py",
+        "ttl: float = 1800.0, max_calls: int = 100",
+        "ttl: float = 1800.0, max_calls: int = 100, max_bytes: int = 1_000_000",
+    ),
     Edit(
         "replay_buffer.py",
         "self._ttl = round(ttl * 1000)\n",
         "self._ttl = round(ttl * 1000)\n        self.max_bytes = max_bytes\n",
     ),
-    Edit("replay_buffer.py", "script.sha, 2, *told)", "script.sha, 2, *told, self.max_bytes)"),
-    Edit("replay_buffer.py", "script.text, 2, *told)", "script.text, 2, *told, self.max_bytes)"),
+    Edit("replay_buffer.py", "RECORD.sha, 2, *told)", "RECORD.sha, 2, *told, self.max_bytes)"),
+    Edit("replay_buffer.py", "RECORD.text, 2, *told)", "RECORD.text, 2, *told, self.max_bytes)"),
     Edit("record_script.py", "redis.call('XADD', ", COUNT + "redis.call('XADD', "),
     Edit("record_script.py", "'m', ARGV[1])", "'m', ARGV[1], 'total', total)"),
     Edit("record_script.py", "return place\n", TRIM + "return place\n"),

@@ -36,7 +36,7 @@ def checked(lesson: Path, redis: RedisServer, max_bytes: str) -> str:
 async def bytes_kept(redis: RedisServer) -> int:
     """Of the session that the client has left behind."""
     async with connect(redis.url, 5) as client:
-        (key,) = [key async for key in client.scan_iter("mcp:*:events")]
+        (key,) = [key async for key in client.scan_iter("mcp:*:events:*")]
         return sum(len(event.message) for event in events_of("", await client.xrange(key)))
 
 

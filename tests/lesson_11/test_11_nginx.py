@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis_11 import LESSON, real_redis
-from wire_11 import Client, opened, whole
+from wire_11 import Client, whole
 
 from processes import run, serving, speaking, wait_until_open
 
@@ -37,10 +37,9 @@ def test_any_worker_serves_any_request_through_nginx(tmp_path: Path) -> None:
         with speaking(tmp_path, *command):
             wait_until_open(port)
             client = Client(port)
-            stream, _ = opened(client)
-            with stream:
-                client.build(40, 0.02)
-                whole(stream.read_messages(41), 40)
+            with client.build(40, 0.02) as stream:
+                stream.read_all()
+                whole(stream.messages, 40)
             workers = set[str]()
             for _ in range(10):
                 with client.post("ping", {}) as answered:

@@ -19,7 +19,7 @@ TABLE = [
     (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
 ]
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
-QUICK = ["--interval", "0.1", "--away", "4", "--patience", "4"]
+QUICK = ["--interval", "0.1", "--away", "4", "--patience", "10"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
 
@@ -51,7 +51,7 @@ def test_the_frames_are_those_of_a_run(tmp_path: Path) -> None:
         assert code == 0, output
         carried = same_each_time(line.carried.decode())
     position = 0
-    for shown in same_each_time(FRAMES[1]).splitlines():
+    for shown in same_each_time(FRAMES[1]).replace("...\n", "").splitlines():
         found = carried.find(shown, position)
         assert found >= 0, f"{shown}\n{carried[-3000:]}"
         position = found + len(shown)
@@ -67,6 +67,6 @@ def test_the_picture_is_of_a_run_that_was_proven() -> None:
 
 def same_each_time(frames: str) -> str:
     frames = re.sub(r"\b[0-9a-f]{32}\b", "SESSION", frames)
-    frames = re.sub(r"\b\d{8}(\d{8})\b", r"STREAM\1", frames)
+    frames = re.sub(r"\b[0-9a-f]{18}-(\d+)\b", r"STREAM-\1", frames)
     frames = re.sub(r"x-worker: \d+", "x-worker: N", frames)
     return re.sub(r'"by":"[\d.]+"', '"by":"N"', frames)

@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 from redis_11 import LESSON, real_redis
 
 from broker import RedisSSEBroker
-from event import Event
+from event import Event, id_of, stream_of
 from limits import Limits
 from processes import run as program
 from processes import serving
 from redis_server import RedisServer
-from replay_buffer import RedisSSEReplayBuffer, Step, keys_of
+from replay_buffer import RedisSSEReplayBuffer, Step, events_key, keys_of
 from round_trips import RoundTrips
 from server import MCPServer
 from sessions import RedisSessions
@@ -77,14 +77,15 @@ def test_whichever_protocol_a_client_speaks_the_broker_delivers(protocol: int, r
     """A new client of redis-py speaks RESP3, in which what is published comes as a push."""
 
     async def test() -> None:
+        stream = stream_of("session")
         async with (
             Redis.from_url(redis.url, protocol=protocol) as client,
             RedisSSEBroker(client) as broker,
-            broker.subscribe("session") as inbox,
+            broker.subscribe("session", stream) as inbox,
         ):
             assert await inbox.take(20) is None
-            await broker.publish("session", Event("", "live"))
-            assert await inbox.take(20) == [Event("", "live")]
+            await broker.publish("session", Event(id_of(stream, 7), "live"))
+            assert await inbox.take(20) == [Event(id_of(stream, 7), "live")]
 
     run(test)
 
@@ -162,7 +163,10 @@ def test_redis_keys_have_a_time_to_live(redis: RedisServer) -> None:
             sessions, buffer = RedisSessions(client, 60), RedisSSEReplayBuffer(client, ttl=60)
             session = await sessions.open("2025-11-25", 10**6)
             assert session
-            await buffer.record(session.id, "1", Step("job", 1))
+            call = stream_of(session.id, 1)
+            await buffer.record(session.id, "1")
+            await buffer.record(session.id, "1", Step(call, 1))
+            assert 0 < await client.pttl(events_key(session.id, call)) <= 60_000
             for key in keys_of(session.id):
                 assert 0 < await client.pttl(key) <= 60_000
                 await client.pexpire(key, 5000)

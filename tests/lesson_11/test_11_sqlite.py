@@ -39,13 +39,15 @@ def test_a_disk_that_is_full_at_the_first_step_gives_nobody_what_is_anothers(tmp
         with closing(Disk(tmp_path / "events.db")) as buffer:
             buffer.fill()
             with pytest.raises(sqlite3.OperationalError, match="full"):
-                await buffer.record("A", "x" * 100_000, Step("job", 1))
+                await buffer.record("A", "x" * 100_000, Step(stream_of("A", 1), 1))
             buffer.free()
             for session_id in ("B", "A"):
                 for number in (1, 2, 3):
-                    assert await buffer.record(session_id, f"{session_id}{number}", Step("job", number))
+                    assert await buffer.record(
+                        session_id, f"{session_id}{number}", Step(stream_of(session_id, 1), number)
+                    )
             for session_id in ("A", "B"):
-                events = await buffer.replay(session_id, id_of(stream_of(session_id), 0))
+                events = await buffer.replay(session_id, id_of(stream_of(session_id, 1), 0))
                 assert [event.message for event in events] == [f"{session_id}{n}" for n in (1, 2, 3)]
 
     run(test)

@@ -34,65 +34,125 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_cut_anywhere_and_often(server: Server) -> None:
-    """Laws 2, 3 and 5: a hundred cuts inside events and between them, while the build goes on."""
+    """Laws 2, 3 and 5: many cuts inside events and between them, while the build goes on."""
     dice = random.Random(11)  # noqa: S311 (the same cuts each time)
     client = Client(server.port)
-    stream, cursor = opened(client)
-    client.build(400, 0.002)
-    came: list[Event] = []
+    stream = client.build(400, 0.002)
+    cursor, came = stream.events[0].id, list[Event]()
     for _ in range(60):
         with stream:
             goal = len(stream.body) + dice.randrange(3000)
-            while len(stream.body) < goal and len(came) + len(stream.messages) < 401:
+            while len(stream.body) < goal and not stream.ended:
                 stream.read(goal - len(stream.body))
             came += stream.messages
         cursor = came[-1].id if came else cursor
         stream = client.listen(cursor)
         assert stream.status == 200, stream.read_all()
     with stream:
-        came += stream.read_messages(401 - len(came))
+        stream.read_all()
+        came += stream.messages
     whole(came, 400)
+
+
+def test_the_answer_comes_on_the_calls_own_stream_and_ends_it(server: Server) -> None:
+    """Law 6: live, replayed, and for one who has it all."""
+    client = Client(server.port)
+    standing, _ = opened(client)
+    with standing, client.build(20, 0.01) as stream:
+        stream.read_all()
+        whole(stream.messages, 20)
+        assert stream.events[0].data == "", "a priming event"
+        for after, event in enumerate(stream.events):
+            with client.listen(event.id) as again:
+                again.read_all()
+                assert again.events == stream.events[after + 1 :]
+        assert not standing.messages, "on one stream only"
+
+
+def test_calls_of_one_session_keep_to_themselves(server: Server) -> None:
+    """Law 4: a replay brings the stream that its id belongs to, and no other."""
+    client = Client(server.port)
+    standing, start = opened(client)
+    calls: list[tuple[int, int | str]] = [(30, 7), (20, "7"), (10, 8)]
+    cursors = [client.left(steps, 0.01, call) for steps, call in calls]
+    assert len({cursor[:-2] for cursor in [start, *cursors]}) == 4
+    with standing:
+        for (steps, call), cursor in zip(calls, cursors, strict=True):
+            with client.listen(cursor) as stream:
+                stream.read_all()
+                whole(stream.messages, steps, call)
+        assert not standing.messages and not standing.ended
 
 
 def test_a_session_has_its_own(server: Server) -> None:
     one, two = Client(server.port), Client(server.port)
-    (stream_one, start_one), (stream_two, start_two) = opened(one), opened(two)
-    one.build(20, 0)
-    two.build(30, 0)
-    with stream_one, stream_two:
-        whole(stream_one.read_messages(21), 20)
-        whole(stream_two.read_messages(31), 30)
+    with one.build(20, 0) as stream_one, two.build(30, 0) as stream_two:
+        whole(stream_one.read_messages(22), 20)
+        whole(stream_two.read_messages(32), 30)
+    standing, start = opened(two)
+    standing.cut()
     for mine, theirs in ((one, stream_two), (two, stream_one)):
         with mine.listen(theirs.messages[4].id) as refused:
             assert refused.status == 400, "foreign-session"
             assert "Last-Event-ID" in refused.json()["error"]["message"]
-    for never in (start_one[:8] + "00000099", "0", "-1", "!", "", "9" * 40, start_one + "1", start_two):
+    known = stream_one.events[0].id.removesuffix("-0")
+    made_up = ("0" if known[0] == "f" else "f") + known[1:]
+    for never in (f"{known}-99", f"{made_up}-1", "0", "-1", "!", "", "9" * 40, f"{known}-01", known, start):
         with one.listen(never) as refused:
             assert refused.status == 400, f"silent: {never}"
 
 
 def test_a_request_that_is_sent_again_begins_nothing_again(server: Server) -> None:
+    """It has its stream from the beginning on, whether the build goes on or is over."""
     client = Client(server.port)
-    stream, _ = opened(client)
-    with stream:
-        for _ in range(3):
-            client.build(10, 0.02)
-        stream.read_messages(11)
-        client.build(10, 0.02)
-        client.build(3, 0, request_id=8)
-        whole(stream.read_messages(15)[:11], 10)
-        whole(stream.messages[11:], 3)
+    for _ in range(3):
+        client.left(10, 0.02)
+    for _ in range(2):
+        with client.build(10, 0.02) as stream:
+            stream.read_all()
+            whole(stream.messages, 10)
+
+
+def test_it_has_to_accept_a_stream(server: Server) -> None:
+    client = Client(server.port)
+    asked = {"name": "build_project", "arguments": {"steps": 1}}
+    with client.post("tools/call", asked, accept="application/json") as refused:
+        assert refused.status == 406
+        assert "text/event-stream" in refused.json()["error"]["message"]
+
+
+def test_an_older_client_has_no_priming_event_and_its_cursor_at_once(server: Server) -> None:
+    client = Client(server.port, "2025-06-18")
+    with client.build(5, 0.05) as stream:
+        assert stream.events[0].data
+        cursor = stream.events[0].id
+    with client.listen(cursor) as rest:
+        rest.read_all()
+        whole([stream.events[0], *rest.events], 5)
+
+
+def test_a_reader_of_one_stream_ends_no_other(server: Server) -> None:
+    client = Client(server.port)
+    standing, _ = opened(client)
+    with standing, client.build(60, 0.02) as first, client.listen(first.events[0].id) as second:
+        first.read_all()
+        assert len(first.messages) < 62, "handed over to the second"
+        second.read_all()
+        whole(second.messages, 60)
+        assert not standing.ended
+        assert client.delete() == 204
+        standing.read_all()
 
 
 def test_a_deleted_session_is_over_for_all(server: Server) -> None:
     client = Client(server.port)
-    stream, start = opened(client)
-    with stream:
-        client.build(1000, 0.01)
+    standing, start = opened(client)
+    with standing, client.build(1000, 0.01) as stream:
         stream.read_messages(3)
         assert client.delete() == 204
         stream.read_all()
-    for cursor in (None, start):
+        standing.read_all()
+    for cursor in (None, start, stream.events[0].id):
         with client.listen(cursor) as refused:
             assert refused.status == 404
             assert "initialize" in refused.json()["error"]["message"]
@@ -132,9 +192,7 @@ def test_what_was_evicted_is_refused_and_sessions_are_counted_and_end(tmp_path: 
         client, _, idle = (Client(server.port) for _ in range(3))
         with pytest.raises(AssertionError, match="There are 3 sessions"):
             Client(server.port)
-        stream, start = opened(client)
-        stream.cut()
-        client.build(900, 0)
+        start = client.left(900, 0)
         while True:
             with client.listen(start) as refused:
                 if refused.status == 410:
@@ -157,24 +215,24 @@ def test_the_queue_has_an_end(storage: str, tmp_path: Path) -> None:
         small = ("--max-queue", "2", "--max-jobs", "1")
         server = running.enter_context(serving(LESSON, *where, *QUICK, *small))
         client, other = Client(server.port), Client(server.port)
-        (stream, _), (others, _) = opened(client), opened(other)
-        running.enter_context(stream)
-        running.enter_context(others)
-        client.build(2, 0.4)
-        client.build(2, 0.4, request_id=8)
+        client.left(2, 0.4)
+        client.left(2, 0.4, request_id=8)
         for _ in range(2):
             with other.begin(2, 0) as refused:
                 assert refused.status == 429, refused.read_all()
                 said = refused.json()["error"]["message"]
                 assert re.fullmatch(r"There are [2-4] jobs in the queue: try later, with the same id\.", said)
-            client.build(2, 0.4, request_id=8)
-        assert len(stream.read_messages(6)) == 6
+            client.left(2, 0.4, request_id=8)
+        with client.build(2, 0.4, request_id=8) as stream:
+            stream.read_all()
+            whole(stream.messages, 2, 8)
         while True:  # a job leaves the queue a moment after its answer
             with other.begin(2, 0) as begun:
                 if begun.status == 200:
+                    begun.read_all()
+                    whole(begun.messages, 2)
                     break
                 assert begun.status == 429
-        whole(others.read_messages(3), 2)
 
 
 @pytest.mark.parametrize(
@@ -201,10 +259,10 @@ def test_ctrl_c_ends_all_workers_with_open_streams(tmp_path: Path) -> None:
         while len(at_work) < 2:  # the second worker starts on when the server listens already
             with client.post("ping", {}) as answered:
                 at_work.add(answered.response.headers["x-worker"])
-        stream, _ = opened(client)
-        with stream:
-            client.build(50, 5.0)
+        standing, _ = opened(client)
+        with standing, client.build(50, 5.0) as stream:
             server.ctrl_c()
             stream.read_all()
+            standing.read_all()
             assert server.finish() == 0  # long before the build would end
     assert signal.SIGINT not in (server.popen.returncode,)

@@ -7,7 +7,7 @@ from pathlib import Path
 from redis_11 import real_redis
 
 from build import Build
-from event import Event
+from event import Event, id_of
 from limits import Limits, Settings
 from replay_buffer import Step
 from server import MCPServer
@@ -34,21 +34,20 @@ def test_a_job_goes_on_although_the_other_worker_at_it_dies(tmp_path: Path) -> N
             )
             session = await server.open("2025-11-25")
             async with working(storage, server, limits) as work:
-                await work.begin(session.id, 1, Build(steps=STEPS, interval=0.3))
-                job = f"{session.id}:1"
+                call = await work.begin(session.id, 1, Build(steps=STEPS, interval=0.3))
 
-                async def until(done: int) -> None:
+                async def until(messages: int) -> None:
                     async with asyncio.timeout(20):
-                        while await storage.buffer.steps_done(session.id, job) < done:  # noqa: ASYNC110
+                        while await storage.buffer.steps_done(session.id, call) < messages:  # noqa: ASYNC110
                             await asyncio.sleep(0.02)
 
-                await until(1)
-                assert await server.send(session.id, told(2, STEPS), Step(job, 2))
-                await until(STEPS + 1)
-            first = await storage.buffer.replay(session.id, None)
-            return await storage.buffer.replay(session.id, f"{first[0].id[:8]}{0:08}")
+                await until(2)
+                assert await server.send(session.id, told(2, STEPS), Step(call, 3))
+                await until(STEPS + 2)
+            return await storage.buffer.replay(session.id, id_of(call, 0))
 
     with real_redis(tmp_path) as redis:
         events = asyncio.run(test(redis.url))
-    data = [json.loads(event.message)["params"]["data"] for event in events]
-    assert [each.get("number") for each in data] == [*range(1, STEPS + 1), None]
+    *steps, answer = [json.loads(event.message) for event in events]
+    assert [step["params"]["data"]["number"] for step in steps] == [*range(STEPS + 1)]
+    assert answer["result"]

@@ -1,57 +1,63 @@
 """Lesson 11's tool on the bare wire."""
 
 import json
-
-from pydantic import BaseModel
+from dataclasses import dataclass
 
 from wire import Event, Exchange, Session
 
 
-class Data(BaseModel):
+@dataclass
+class Data:
+    """What a message of a build says: a step, or the answer."""
+
     by: str
     number: int | None = None
     answer: str | None = None
 
 
-class Params(BaseModel):
-    data: Data
-
-
-class Message(BaseModel):
-    params: Params
-
-
 class Client(Session):
     """A session whose requests have ids of their own, as the protocol wants."""
 
-    def begin(self, steps: int, interval: float, request_id: int = 7) -> Exchange:
+    def begin(self, steps: int, interval: float, request_id: int | str = 7) -> Exchange:
         arguments = {"steps": steps, "interval": interval}
         params = {"name": "build_project", "arguments": arguments}
         message = {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         return Exchange(self.port, "POST", headers | self.headers, json.dumps(message).encode())
 
-    def build(self, steps: int, interval: float, request_id: int = 7) -> None:
-        with self.begin(steps, interval, request_id) as begun:
-            assert begun.status == 200, begun.read_all()
-            assert not begun.json()["result"]["isError"]
+    def build(self, steps: int, interval: float, request_id: int | str = 7) -> Exchange:
+        """The call's stream, which has begun."""
+        begun = self.begin(steps, interval, request_id)
+        assert begun.status == 200, begun.read_all()
+        assert begun.response.headers["content-type"].startswith("text/event-stream"), begun.read_all()
+        begun.read_messages(1)
+        return begun
+
+    def left(self, steps: int, interval: float, request_id: int | str = 7) -> str:
+        """A build whose stream nobody reads any more, and where that began."""
+        with self.build(steps, interval, request_id) as begun:
+            return begun.events[0].id
 
 
 def data_of(event: Event) -> Data:
-    return Message.model_validate_json(event.data).params.data
+    told = json.loads(event.data)
+    if "result" in told:
+        return Data(told["result"]["_meta"]["by"], None, told["result"]["content"][0]["text"])
+    return Data(told["params"]["data"]["by"], told["params"]["data"]["number"])
 
 
-def whole(events: list[Event], steps: int) -> None:
-    """Each step once, in order, and the answer, under ids without a hole."""
+def whole(events: list[Event], steps: int, request_id: int | str = 7) -> None:
+    """That it has begun, each step once, in order, and the answer, under ids of one stream without a hole."""
     told = [data_of(event) for event in events]
-    assert [data.number for data in told] == [*range(1, steps + 1), None], told
+    assert [data.number for data in told] == [*range(steps + 1), None], told
     assert told[-1].answer == f"built in {steps} steps"
-    places = [int(event.id) for event in events]
-    assert places == list(range(places[0], places[0] + steps + 1))
-    assert all(len(event.id) == 16 for event in events)
+    assert json.loads(events[-1].data)["id"] == request_id
+    stream = events[0].id.partition("-")[0]
+    assert [event.id for event in events] == [f"{stream}-{place}" for place in range(1, steps + 3)]
 
 
 def opened(client: Client) -> tuple[Exchange, str]:
+    """The standing stream."""
     stream = client.listen()
     while not stream.events:
         stream.read()
