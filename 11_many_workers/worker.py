@@ -158,7 +158,9 @@ def told(call: int | str, number: int, steps: int) -> str:
     by = f"{os.getpid()}.{time.time_ns() // 1_000_000}"
     if number > steps:
         text = {"type": "text", "text": f"built in {steps} steps"}
-        return COMPACT.encode({"jsonrpc": "2.0", "id": call, "result": {"content": [text], "_meta": {"by": by}}})
+        return COMPACT.encode(
+            {"jsonrpc": "2.0", "id": call, "result": {"content": [text], "_meta": {"by": by}}}
+        )
     step = NAMES[(number - 1) % len(NAMES)] if number else "begin"
     data = {"number": number, "of": steps, "step": step, "by": by}
     params = {"level": "info", "logger": "build_project", "data": data}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis_11 import LESSON, real_redis
-from wire_11 import Client, opened, whole
+from wire_11 import Client, whole
 
 from processes import Server, serving
 
@@ -34,12 +34,11 @@ def test_a_session_at_its_limit_does_not_hold_up_another(server: Server, interva
     """Three times as many builds as there are places: another's is done while none of them is over."""
     crowd, other = Client(server.port), Client(server.port)
     for request_id in range(1, 7):
-        crowd.build(100_000, interval, request_id)
+        crowd.left(100_000, interval, request_id)
     assert refused(crowd, 1, 0, 8).startswith("This session has 6 jobs that are not over")
-    stream, _ = opened(other)
-    with stream:
-        other.build(3, 0.05)
-        whole(stream.read_messages(4), 3)
+    with other.build(3, 0.05) as stream:
+        stream.read_all()
+        whole(stream.messages, 3)
     assert refused(crowd, 1, 0, 8).startswith("This session has 6 jobs that are not over")
     assert crowd.delete() == 204
     assert other.delete() == 204
@@ -50,19 +49,19 @@ def test_a_session_that_ends_takes_its_jobs_along(server: Server) -> None:
     for _ in range(3):
         client = Client(server.port)
         for request_id in range(1, 7):
-            client.build(100_000, 60, request_id)
+            client.left(100_000, 60, request_id)
         assert client.delete() == 204
 
 
 def test_an_id_is_used_for_one_call(server: Server) -> None:
     client = Client(server.port)
-    stream, _ = opened(client)
-    with stream:
-        client.build(3, 0.05)
-        client.build(3, 0.05)
+    client.left(3, 0.05)
+    with client.build(3, 0.05) as stream:
         assert refused(client, 4, 0.05, 7).startswith("This id was used for another call")
-        whole(stream.read_messages(4), 3)
-        assert refused(client, 4, 0.05, 7).startswith("This id was used for another call")
-        client.build(3, 0.05)
-        client.build(1, 0, request_id=8)
-        whole(stream.read_messages(6)[4:], 1)
+        stream.read_all()
+        whole(stream.messages, 3)
+    assert refused(client, 4, 0.05, 7).startswith("This id was used for another call")
+    for steps, request_id in ((3, 7), (1, 8)):
+        with client.build(steps, 0.05 if steps == 3 else 0, request_id) as stream:
+            stream.read_all()
+            whole(stream.messages, steps, request_id)

@@ -42,7 +42,7 @@ def test_a_job_goes_on_although_the_other_worker_at_it_dies(tmp_path: Path) -> N
                             await asyncio.sleep(0.02)
 
                 await until(2)
-                assert await server.send(session.id, told(2, STEPS), Step(call, 3))
+                assert await server.send(session.id, told(1, 2, STEPS), Step(call, 3))
                 await until(STEPS + 2)
             return await storage.buffer.replay(session.id, id_of(call, 0))
 
