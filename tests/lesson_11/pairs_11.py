@@ -93,8 +93,8 @@ class Reader:
         async with aclosing(self.server.follow(session, self.cursor, b"")) as stream:
             async for written in stream:
                 for event in written.decode().split("\n\n"):
-                    if event.startswith("id: ") and got < most:
-                        name, _, data = event.partition("\n")
+                    if event.startswith("event: message\n") and got < most:
+                        _, name, data = event.split("\n")
                         self.cursor = name.removeprefix("id: ")
                         self.ids.append(self.cursor)
                         self.numbers.append(json.loads(data.removeprefix("data: ")))

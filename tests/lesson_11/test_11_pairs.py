@@ -274,7 +274,7 @@ def test_without_a_buffer_there_are_no_ids() -> None:
             assert await anext(stream) == b""
             assert await anext(stream) == b": still here\n"
             await server.notify(opened.id, {"a": 1})
-            assert await anext(stream) == b'data: {"a":1}\n\n'
+            assert await anext(stream) == b'event: message\ndata: {"a":1}\n\n'
 
     run(test)
 
