@@ -8,16 +8,12 @@ id       names the session, the stream and the place: `5be1f3a0-2-7`
 """
 
 import asyncio
-import contextlib
-import re
 import secrets
 from collections import deque
 from contextvars import ContextVar
 
 from mcp.server.streamable_http import GET_STREAM_KEY, EventCallback, EventMessage, EventStore
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
-
-ID = re.compile(r"([0-9a-f]{8})-([1-9][0-9]{0,11})-(0|[1-9][0-9]{0,11})")
 
 
 class NotIssuedError(LookupError):
@@ -28,19 +24,24 @@ class EvictedError(LookupError):
     """The id was issued, but what came after it is no longer kept."""
 
 
+def split(name: str) -> tuple[str, int | None]:
+    """What stands before the last dash, and the number after it, if it is written as we write one."""
+    before, _, digits = name.rpartition("-")
+    if len(digits) < 13 and digits.isdecimal() and str(number := int(digits)) == digits:
+        return before, number
+    return before, None
+
+
 class Stream:
     def __init__(self, name: str) -> None:
         self.name = name
-        self.kept: dict[int, JSONRPCMessage | None] = {}  # by place: a cursor is a key (law 10)
+        self.kept: dict[int, EventMessage | None] = {}  # by place, as it is sent: a cursor is a key (law 10)
+        self.last = 0  # the newest place
         self.evicted = 0  # the newest place that is no longer kept
         self.over = False
         self.sent = 0  # where the next reader of a standing stream begins
         self.reader: object = None
         self.news = asyncio.Event()
-
-    @property
-    def last(self) -> int:
-        return self.evicted + len(self.kept)
 
 
 class SessionEvents:
@@ -50,21 +51,24 @@ class SessionEvents:
         self._max_events = max_events
         self._name = secrets.token_hex(4)  # random: another session's id is no id of this one (law 4)
         self._begun = 0
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[str, Stream] = {}  # by name
         self._unanswered: dict[str, Stream] = {}
         self._order: deque[Stream] = deque()  # for each event that is kept, from the oldest on, its stream
         self.standing = self._begin(GET_STREAM_KEY)
 
     def _begin(self, stream_id: str) -> Stream:
         self._begun += 1
-        stream = self._streams[self._begun] = Stream(f"{self._name}-{self._begun}")
-        self._unanswered[stream_id] = stream
+        stream = self._unanswered[stream_id] = Stream(f"{self._name}-{self._begun}")
+        self._streams[stream.name] = stream
         return stream
 
     def record(self, stream_id: str, message: JSONRPCMessage | None) -> str:
         """Store a message under the next id of its stream; the SDK sends it after that (law 1)."""
         stream = self._unanswered.get(stream_id) or self._begin(stream_id)
-        stream.kept[stream.last + 1] = message
+        stream.last += 1
+        event_id = f"{stream.name}-{stream.last}"
+        # A priming event is for the connection that it opened: it has a place, and is not sent again.
+        stream.kept[stream.last] = EventMessage(message, event_id) if message else None
         self._order.append(stream)
         if isinstance(message, JSONRPCResponse | JSONRPCError) and stream is not self.standing:
             stream.over = True  # after the response nothing comes (law 6)
@@ -72,26 +76,31 @@ class SessionEvents:
         if len(self._order) > self._max_events:
             self._evict()  # (law 8)
         stream.news.set()  # whoever follows goes on (law 3)
-        return f"{stream.name}-{stream.last}"
+        return event_id
 
     def _evict(self) -> None:
         oldest = self._order.popleft()
         oldest.evicted += 1
         del oldest.kept[oldest.evicted]
         if oldest.over and not oldest.kept:
-            del self._streams[int(oldest.name.partition("-")[2])]
+            del self._streams[oldest.name]
 
     def find(self, event_id: str) -> tuple[Stream, int]:
         """The stream and the place that an id names, or an error for what cannot be resumed (law 7)."""
-        match = ID.fullmatch(event_id)
-        if not match or match[1] != self._name or int(match[2]) > self._begun:
+        name, place = split(event_id)
+        stream = self._streams.get(name)
+        if place is None or not (stream or self._has_begun(name)):
             raise NotIssuedError(event_id)
-        stream, place = self._streams.get(int(match[2])), int(match[3])
         if stream and place > stream.last:
             raise NotIssuedError(event_id)
         if not stream or place < stream.evicted:
             raise EvictedError(event_id)
         return stream, place
+
+    def _has_begun(self, name: str) -> bool:
+        """Whether a stream of this session once had that name."""
+        own, number = split(name)
+        return own == self._name and number is not None and 0 < number <= self._begun
 
     async def follow(self, stream: Stream, place: int, send: EventCallback) -> None:
         """Backlog and live tail are one sequence, read with one cursor, to its end (laws 2, 3, 6)."""
@@ -100,9 +109,9 @@ class SessionEvents:
         while stream.reader is reader and place >= stream.evicted:
             if place < stream.last:
                 place += 1
-                if message := stream.kept[place]:  # a priming event is for the connection that it opened
+                if event := stream.kept[place]:
                     stream.sent = place  # (law 2)
-                    await send(EventMessage(message, f"{stream.name}-{place}"))
+                    await send(event)
             elif stream.over:
                 return
             else:
@@ -130,5 +139,8 @@ class SessionEventStore(EventStore):
     async def replay_events_after(self, last_event_id: str, send_callback: EventCallback) -> None:
         """Returns nothing: given a stream, the SDK would go on live, and lose what came meanwhile (law 3)."""
         events = current.get()
-        with contextlib.suppress(EvictedError):  # since the door let it in: its next GET is told so
-            await events.follow(*events.find(last_event_id), send_callback)
+        try:
+            stream, place = events.find(last_event_id)
+        except EvictedError:
+            return  # since the door let it in: its next GET is told so
+        await events.follow(stream, place, send_callback)

@@ -10,14 +10,13 @@ free    the call that gives the memory of old events back, where recording does 
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
 from typing import Any, Protocol
 
 from mcp.server.streamable_http import EventMessage, EventStore
-from mcp_types import JSONRPCNotification
+from mcp_types import JSONRPCNotification, JSONRPCResponse
 
 import messages
 
@@ -117,10 +116,6 @@ class Seventh(ByNumber):
         return len(self.buffer.after(self.buffer.cursor(event_id), 1000))
 
 
-class AllHaveComeError(Exception):
-    """The store would follow its stream on, and wait for what comes next."""
-
-
 class Eighth(ByNumber):
     """As the SDK calls it, the session's events in the context; a message is kept as it is, an object."""
 
@@ -129,23 +124,24 @@ class Eighth(ByNumber):
         lesson["current"].set(lesson["SessionEvents"](max_events))
         self.store: EventStore = lesson["SessionEventStore"]()
         self.message = JSONRPCNotification(**messages.payload(0))
-        self.last = ""
+        self.answered = True
 
     async def record(self) -> str:
-        self.last = await self.store.store_event("1", self.message)
-        return self.last
+        self.answered = False
+        return await self.store.store_event("1", self.message)
 
     async def replay(self, event_id: str) -> int:
+        """And the response, which ends the stream: else the store would wait for what comes next."""
+        if not self.answered:
+            await self.store.store_event("1", JSONRPCResponse(jsonrpc="2.0", id=1, result={}))
+            self.answered = True
         events: list[EventMessage] = []
 
         async def send(event: EventMessage) -> None:
             events.append(event)
-            if event.event_id == self.last:
-                raise AllHaveComeError
 
-        with suppress(AllHaveComeError):
-            await self.store.replay_events_after(event_id, send)
-        return len(events)
+        await self.store.replay_events_after(event_id, send)
+        return len(events) - 1
 
 
 class Stream(Protocol):
