@@ -19,7 +19,7 @@ from death import STAGES, Death
 from handshake import handshake
 from messages import Content, Message, Progress, RefusedError, ToolResult, Wire
 from say import say
-from session_cache import SessionCache, UnusableError, load
+from session_cache import SessionCache, UnusableError, forget, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
 CALL_ID = 2  # 1 was that of the handshake
@@ -52,7 +52,10 @@ class Client:
                 try:
                     cache = self.cache or await self.initialize()
                     answer = await (self.call(cache) if cache.call_id is None else self.resume(cache))
-                    return await self.finish(cache, answer)
+                    result = await self.finish(cache, answer)
+                    if cache.city == self.city:
+                        return result
+                    self.cache, self.began, self.stood = None, time.time(), None
                 except (RefusedError, NothingLeftError) as why:
                     if self.cache is None or self.afresh:
                         raise
@@ -60,20 +63,40 @@ class Client:
 
     def find_cache(self) -> None:
         try:
-            self.cache = load(self.flags.cache, self.flags.url, self.flags.city)
+            self.cache = load(self.flags.cache, self.flags.url)
+        except UnusableError as why:
+            say("afresh", f"{why}: a new session, and a new call. If it was in flight, it is done again")
+        else:
             if self.cache is None:
                 return
-            left = "no call was in flight" if self.cache.call_id is None else "its call is in flight"
-            say("resuming", f"the session in {self.flags.cache}, without initialize: {left}")
-        except UnusableError as why:
-            say("afresh", f"{why}: a new session; what was in flight is done again")
+            self.find_call(self.cache)
         self.death.stage = "never"
+
+    def find_call(self, cache: SessionCache) -> None:
+        """An answer that waits is fetched first, also if another city is asked for now."""
+        where = f"the session in {self.flags.cache}, without initialize"
+        if cache.call_id is None:
+            say("resuming", f"{where}: no call was in flight")
+            cache.city = self.flags.city or cache.city
+        else:
+            first = (
+                f" for {cache.city}; then {self.city} is next"
+                if self.flags.city not in (None, cache.city)
+                else ""
+            )
+            say("resuming", f"{where}: its call is in flight{first}")
+        self.city = self.flags.city or cache.city
 
     async def start_afresh(self, cache: SessionCache, why: Exception) -> None:
         """What cannot be resumed is not asked for again; that the work is done twice is said (law 7)."""
         say("refused" if isinstance(why, RefusedError) else "ended", str(why))
-        say("afresh", "a new session, and the call once more: what the server has done, it does again")
-        self.afresh, self.cache, self.city = True, None, cache.city
+        if cache.city == self.city:
+            say("afresh", "a new session, and the call once more: what the server has done, it does again")
+        else:
+            say(
+                "afresh", f"a new session for {self.city}; the answer for {cache.city} cannot be had any more"
+            )
+        self.afresh, self.cache, self.stood = True, None, None
         await self.end_session(cache)
 
     async def initialize(self) -> SessionCache:
@@ -173,7 +196,7 @@ class Client:
             say("forecast", result.text)
             say("time", f"the work took {cache.worked:g} s, and this run waited {waited:.1f} s for it")
             self.death.at("shown")
-        self.flags.cache.unlink(missing_ok=True)
+        forget(self.flags.cache)
         await self.end_session(cache)
         return result
 
@@ -184,12 +207,14 @@ class Client:
 
 async def main(flags: argparse.Namespace) -> int:
     if flags.reset:
-        flags.cache.unlink(missing_ok=True)
+        forget(flags.cache)
         say("forgotten", f"{flags.cache}: the next run begins anew")
         return 0
     kept = f"what is in {flags.cache} is kept for the next run"
     try:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(flags.patience, read=None)) as http:
+        loopback = httpx.URL(flags.url).host in ("127.0.0.1", "::1", "localhost")  # no proxy leads there
+        timeout = httpx.Timeout(flags.patience, read=None)
+        async with httpx.AsyncClient(timeout=timeout, trust_env=not loopback) as http:
             result = await Client(http, flags).run()
     except TimeoutError:
         say("failed", f"nothing has come for {flags.patience:g} s; {kept}")

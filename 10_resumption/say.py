@@ -9,4 +9,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 def say(word: str, text: str) -> None:
     console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
-    console.print(text, markup=False)
+    shown = "".join(
+        letter if letter.isprintable() else "?" for letter in text
+    )  # no escape codes from elsewhere
+    console.print(shown, markup=False)

@@ -3,13 +3,15 @@
 cursor  the id of the last event that was dealt with; what follows it is asked for again
 """
 
+import errno
 import os
-import tempfile
+import stat
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+MOST_BYTES = 100_000
 HeaderValue = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=500)]
 
 
@@ -28,13 +30,16 @@ class SessionCache(BaseModel):
 
     def save(self, path: Path) -> None:
         """Atomically, since the process may die at any moment; for our eyes only: who has the id is in."""
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # created with mode 0600
+        new = being_written(path)
+        new.unlink(missing_ok=True)  # a run that died while it wrote has left it
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(
+                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+            ) as file:
                 file.write(self.model_dump_json(indent=1))
-            Path(name).replace(path)
+            new.replace(path)
         except OSError:
-            Path(name).unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise
 
 
@@ -42,8 +47,23 @@ class UnusableError(Exception):
     """There is a cache, and it does not help."""
 
 
-def load(path: Path, url: str, city: str | None) -> SessionCache | None:
+def being_written(path: Path) -> Path:
+    """One name, so that a death leaves one file at most, and the next run takes it away."""
+    return path.with_name(f"{path.name}.new")
+
+
+def forget(path: Path) -> None:
+    for file in (path, being_written(path)):
+        file.unlink(missing_ok=True)
+
+
+def load(path: Path, url: str) -> SessionCache | None:
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # to read a pipe would be to wait for who writes
+            raise OSError(errno.EINVAL, "it is not a file")
+        if found.st_size > MOST_BYTES:
+            raise UnusableError(f"{path} is damaged")
         cache = SessionCache.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
@@ -53,6 +73,4 @@ def load(path: Path, url: str, city: str | None) -> SessionCache | None:
         raise UnusableError(f"{path} is damaged") from None
     if cache.url != url:
         raise UnusableError(f"{path} is of another server, {cache.url}")
-    if city not in (None, cache.city):
-        raise UnusableError(f"{path} is of a call for {cache.city}, not {city}")
     return cache

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from broken_07 import Edit, edited_copy
 from broken_10 import LESSON
 from cable import cable
-from processes import Server, run, serving, speaking
+from processes import ROOT, Server, run, serving, speaking
 
 STAGES = re.findall(r'^    "(\w+)": "', (LESSON / "death.py").read_text(encoding="utf-8"), re.MULTILINE)
 LOAD = """
 import pathlib, sys, session_cache
-try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2], "Bari")
+try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2])
 except session_cache.UnusableError as why: print(why)
 """
 KILLED = 15 if sys.platform == "win32" else -signal.SIGKILL
@@ -147,12 +148,17 @@ def test_a_cache_that_does_not_help(server: Server, tmp_path: Path) -> None:
     client.cache.write_text("{")
     output = client.ends("--city", "Nice")
     assert "is damaged" in output
-    assert "done again" in output
+    assert "is done again" in output
     spoiled = {
-        "is damaged": ["", '{"version": 1}', json.dumps(kept | {"session_id": "\n"}), "\ud800"],
+        "is damaged": [
+            "",
+            '{"version": 1}',
+            json.dumps(kept | {"session_id": "\n"}),
+            "\ud800",
+            "x" * 200_000,
+        ],
         "of another version": ['{"version": 2, "where": "unknown"}'],
         "of another server": [json.dumps(kept | {"url": "http://127.0.0.1:1/mcp"})],
-        "a call for Nice, not Bari": [json.dumps(kept)],
     }
     for says, contents in spoiled.items():
         for content in contents:
@@ -165,6 +171,75 @@ def test_a_cache_that_does_not_help(server: Server, tmp_path: Path) -> None:
                 timeout=20,
             )
             assert says in told.stdout, told
+
+
+def test_another_city_is_asked_for_after_the_answer_that_waits(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.dies("--city", "Pisa")
+    output = client.ends("--city", "Siena")
+    assert "its call is in flight for Pisa; then Siena is next" in output
+    assert re.findall("forecast  (.*) tomorrow", output) == ["Pisa", "Siena"]
+    assert [runs(server, city) for city in ("Pisa", "Siena")] == [1, 1]
+
+
+def test_another_city_is_asked_for_and_the_answer_that_waited_is_lost(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.dies("--city", "Lucca")
+    kept = json.loads(client.cache.read_text())
+    client.cache.write_text(json.dumps(kept | {"last_event_id": "00000000-1-1"}))
+    output = client.ends("--city", "Parma")
+    assert "a new session for Parma; the answer for Lucca cannot be had any more" in output
+    assert re.findall("forecast  (.*) tomorrow", output) == ["Parma"]
+    assert [runs(server, city) for city in ("Lucca", "Parma")] == [1, 1]
+
+
+def test_a_death_while_the_cache_is_written_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    """One file at most, which the next run takes away."""
+    rename = Edit("session_cache.py", "            new.replace(path)", "            os.kill(os.getpid(), 9)")
+    copy = edited_copy(LESSON, tmp_path, rename)
+    client, left = Client(server, tmp_path), tmp_path / ".session_cache.new"
+    flags = ("--url", client.url, "--cache", str(client.cache))
+    for _ in range(2):
+        assert run(copy, "client.py", *flags)[0] == KILLED
+        assert left.exists()
+    client.ends("--die-at", "never")
+    assert not left.exists()
+    left.write_text("{", encoding="utf-8")
+    client.ends("--reset")
+    assert not left.exists()
+    assert (ROOT / ".gitignore").read_text(encoding="utf-8").count(".session_cache*\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_no_cache(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    os.mkfifo(client.cache)
+    code, output = client.run()
+    assert code == 1
+    assert "cannot be used (it is not a file)" in output
+
+
+def test_escape_codes_of_a_cache_do_not_reach_the_terminal(server: Server, tmp_path: Path) -> None:
+    client = Client(server, tmp_path)
+    client.dies("--city", "Bergamo")
+    kept = json.loads(client.cache.read_text())
+    client.cache.write_text(json.dumps(kept | {"city": "\x1b]0;owned\x07"}))
+    output = client.ends("--city", "Como")
+    assert "for ?]0;owned?; then Como is next" in output
+    assert "\x1b" not in output
+
+
+def test_no_proxy_stands_before_loopback(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    output = Client(server, tmp_path).ends("--city", "Zadar", "--die-at", "never")
+    assert "forecast  Zadar tomorrow" in output
+    code, output = run(LESSON, "two_calls.py", "--url", server.url)
+    assert code == 0, output
 
 
 def test_reset_and_what_cannot_be(server: Server, tmp_path: Path) -> None:
