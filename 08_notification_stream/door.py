@@ -121,6 +121,7 @@ def check(events: SessionEvents, last_event_id: str) -> None:
 
 
 def shown(request: Request) -> str:
-    """Never the whole: who knows it is in."""
-    session_id = request.headers.get("mcp-session-id")
-    return f"session {session_id:.8}" if session_id else "no session yet"
+    """Never the whole: who knows it is in. And no control bytes: a terminal would obey them."""
+    session_id = request.headers.get("mcp-session-id", "")[:8]
+    known = "".join(letter if letter.isprintable() else "?" for letter in session_id)
+    return f"session {known}" if known else "no session yet"

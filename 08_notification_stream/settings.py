@@ -12,7 +12,7 @@ from plumbing.door import Front
 class Settings(Front):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what to write"] = "info"
     json_response: Annotated[bool, "answer each POST with one JSON body: see what one then loses"] = False
-    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 500
+    retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000
     max_events: Annotated[int, "events kept for each session"] = 5000
     max_sessions: Annotated[int, "sessions at the same time"] = 1000
     max_calls: Annotated[int, "calls at work at the same time"] = 100

@@ -14,8 +14,8 @@ import pytest
 
 import wire_08
 from broken_07 import Edit, edited_copy
-from processes import ROOT, Server
-from wire import BOTH, PATIENCE
+from processes import ROOT, Server, serving
+from wire import BOTH, PATIENCE, Exchange
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no signal that lets a process wait"
@@ -136,3 +136,43 @@ def test_without_the_mend_a_stop_is_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" in stop_under_posts(
         edited_copy(LESSON_08, tmp_path, Edit("server.py", "under_way.end_all()", "pass"))
     )
+
+
+@pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
+@pytest.mark.parametrize("names", [{"origin": "http://evil.example"}, {"host": "evil.example"}])
+def test_a_delete_that_is_refused_ends_nothing(lesson: Path, names: dict[str, str]) -> None:
+    with (
+        serving(lesson, *(("--delay", "0.6") if lesson == LESSON_10 else ())) as server,
+        ExitStack() as wires,
+    ):
+        busy = Busy(server, lesson.name, wires)
+        message = json.dumps({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": busy.call})
+        own = BOTH | {"content-type": "application/json"} | busy.headers
+        with Exchange(server.port, "POST", own, message.encode()) as called:
+            called.read()
+            with Exchange(server.port, "DELETE", busy.headers | names) as refused:
+                assert refused.status in (403, 421)
+            assert b'"result"' in called.read_all()
+
+
+@pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
+def test_half_a_body_is_no_traceback(lesson: Path) -> None:
+    """The client is gone in the middle of it, in a session and without one; `serving` looks for tracebacks."""
+    with serving(lesson) as server, ExitStack() as wires:
+        busy = Busy(server, lesson.name, wires)
+        for headers in ({}, busy.headers):
+            own = BOTH | {"content-type": "application/json", "content-length": "500"} | headers
+            own |= {"host": f"127.0.0.1:{server.port}"}
+            lines = ["POST /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in own.items()), "", ""]
+            with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as wire:
+                wire.sendall("\r\n".join(lines).encode() + b'{"jsonrpc"')
+        with Exchange(server.port, "DELETE", busy.headers) as deleted:  # it answers on
+            assert deleted.status == 200
+
+
+def test_a_session_header_cannot_write_on_the_terminal() -> None:
+    with serving(LESSON_08) as server:
+        strange = {"accept": "text/event-stream", "mcp-session-id": "\x9b31mred"}
+        with Exchange(server.port, "GET", strange) as refused:
+            assert refused.status == 404
+        assert "session ?31mred: refused with 404" in server.wait_for("refused with 404").string

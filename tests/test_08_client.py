@@ -55,7 +55,7 @@ def test_an_uncut_run_proves_nothing(server: Server) -> None:
 def test_with_json_response_only_the_standing_stream_is_left() -> None:
     """Uncut; what a cut does, the README shows."""
     with serving(LESSON, "--json-response") as server:
-        code, output = client(server, "--callers", "1", "--patience", "2", "--cuts", "0")
+        code, output = client(server, "--callers", "1", "--patience", "8", "--cuts", "0")
     assert code == 1
     assert re.search(r"^ ada +0 of 20 +1 ", output, re.MULTILINE), output
     assert "failed    ada: lost 20" in output
