@@ -157,7 +157,7 @@ def test_a_delete_that_is_refused_ends_nothing(lesson: Path, names: dict[str, st
 
 @pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
 def test_half_a_body_is_no_traceback(lesson: Path) -> None:
-    """The client is gone in the middle of it, in a session and without one; `serving` looks for tracebacks."""
+    """The client is gone in the middle of it, in a session or not; `serving` looks for tracebacks."""
     with serving(lesson) as server, ExitStack() as wires:
         busy = Busy(server, lesson.name, wires)
         for headers in ({}, busy.headers):
