@@ -85,3 +85,19 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "httpx-sse>=0.4.3,<1",
+#   "httpx>=0.28,<1",
+#   "pydantic>=2.12,<3",
+#   "pydocket>=0.27,<0.28",
+#   "redis[hiredis]>=8,<9",
+#   "rich>=15,<16",
+#   "starlette>=1.10,<2",
+#   "uvicorn>=0.54,<1",
+# ]
+# [tool.uv]
+# exclude-newer = "2026-11-19T00:00:00Z"
+# ///

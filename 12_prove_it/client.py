@@ -138,3 +138,16 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "httpx>=0.28,<1",
+#   "pydantic>=2.12,<3",
+#   "rich>=15,<16",
+#   "starlette>=1.10,<2",
+#   "uvicorn>=0.54,<1",
+# ]
+# [tool.uv]
+# exclude-newer = "2026-11-19T00:00:00Z"
+# ///

@@ -10,7 +10,6 @@ if __name__ == "__main__":
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
-#   "httpx-sse>=0.4.3,<1",
 #   "httpx>=0.28,<1",
 #   "pydantic>=2.12,<3",
 #   "rich>=15,<16",

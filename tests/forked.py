@@ -4,7 +4,7 @@ parent   the process that has imported, and runs nothing else; each pytest proce
 program  a fork of it: a process with its own session, folder, environment, output, `sys.path` and `__main__`
 
 A lesson's own modules are imported by each program afresh. Starts as a user makes them, from nothing, are in
-`test_readmes.py`, and wherever `workshop.py` or a show starts something. Without Linux's pidfd, all are.
+`test_readmes.py`, and wherever `workshop` or a show starts something. Without Linux's pidfd, all are.
 """
 
 import atexit

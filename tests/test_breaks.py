@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from breaks import Row, read
 from processes import ROOT, run
+from workshop.breaks import Row, read
 
 LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/breaks.toml"))
 ROWS = [(lesson, number) for lesson in LESSONS for number in range(1, len(read(lesson)) + 1)]
-WORKSHOP = str(ROOT / "workshop.py")
+WORKSHOP = ("-m", "workshop")
 PATIENCE = 140.0  # seconds; only what hangs uses them up
 
 
 @pytest.mark.parametrize(("lesson", "number"), ROWS, ids=lambda part: str(getattr(part, "name", part))[:2])
 def test_each_row_does_what_it_says(lesson: Path, number: int) -> None:
-    code, output = run(ROOT, WORKSHOP, "break", lesson.name, str(number), patience=PATIENCE)
+    code, output = run(ROOT, *WORKSHOP, "break", lesson.name, str(number), patience=PATIENCE)
     assert code == 0, output
     assert re.search("^break   (the client says|lesson 12's checker calls)", output.splitlines()[-1]), output
     assert "Traceback" not in output
@@ -47,10 +47,10 @@ def test_the_readme_shows_the_rows(lesson: Path) -> None:
 
 
 def test_it_lists_the_rows_and_knows_no_others() -> None:
-    code, output = run(ROOT, WORKSHOP, "break", "07")
+    code, output = run(ROOT, *WORKSHOP, "break", "07")
     assert code == 0
     assert re.search("^6  Keep two events", output, re.MULTILINE), output
-    code, output = run(ROOT, WORKSHOP, "break", "07", "77")
+    code, output = run(ROOT, *WORKSHOP, "break", "07", "77")
     assert code == 1
     assert output == "workshop There is no row '77'. There are: 1 to 6."
-    assert run(ROOT, WORKSHOP, "break", "12") == (1, "workshop Lesson 12 has nothing to break.")
+    assert run(ROOT, *WORKSHOP, "break", "12") == (1, "workshop Lesson 12 has nothing to break.")

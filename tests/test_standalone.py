@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from processes import ROOT, speaking
+from processes import ROOT, run, speaking
 
 LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/server.py"))
 SCRIPTS = [
@@ -63,16 +63,26 @@ def test_a_script_names_what_its_lesson_needs(script: Path) -> None:
     assert found == [block(script.parent)], f"# /// script\n{block(script.parent)}# ///"
 
 
+@pytest.fixture(scope="module")
+def prepared() -> str:
+    """uv, after `workshop --prepare` has fetched all."""
+    code, output = run(ROOT, "-m", "workshop", "--prepare", patience=120)
+    assert code == 0, output
+    return os.environ.get("UV", "uv")
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.name)
-def test_a_lesson_runs_alone(lesson: Path, tmp_path: Path) -> None:
+def test_a_lesson_runs_alone_and_without_internet(lesson: Path, prepared: str, tmp_path: Path) -> None:
     there = tmp_path / lesson.name
     shutil.copytree(
         lesson, there, ignore=shutil.ignore_patterns("__pycache__", "node_modules", ".session_cache")
     )
-    script = (os.environ.get("UV", "uv"), "run")
+    script = (prepared, "run", "--offline")
     with speaking(there, *script, "server.py", "--port", "0") as server:
         url = server.wait_for(r"listening on (http://\S+)")[1]
-        there_it_is = (url,) if lesson.name.startswith("12") else ("--url", url)
+        there_it_is = {"11": ("--url", url, "--kill", "none"), "12": (url,)}.get(
+            lesson.name[:2], ("--url", url)
+        )
         for expected in EXIT_CODES.get(lesson.name[:2], [0]):
             with speaking(there, *script, "client.py", *there_it_is) as client:
                 assert client.finish() == expected, client.output

@@ -91,6 +91,7 @@ class Speaker:
 class Stage:
     def __init__(self, folder: Path, console: Console, whose: str = "show", patience: float = 20) -> None:
         self.folder, self.console, self.whose = folder, console, whose
+        self.python: tuple[str, ...] = (sys.executable,)
         self.shows_programs = True
         self.patience = patience  # seconds for a program to end when it is asked to
         self.stopped = False
@@ -116,7 +117,7 @@ class Stage:
         if self.console.is_terminal and not self.console.no_color:
             environment |= {"FORCE_COLOR": "1", "COLUMNS": str(self.console.width - 8 * bool(whose))}
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            *self.python,
             *arguments,
             cwd=folder or self.folder,
             env=environment,

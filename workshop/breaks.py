@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
-from stage import BrokenError, Stage
+from workshop.stage import BrokenError, Stage
 
 
 @dataclass(frozen=True)

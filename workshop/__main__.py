@@ -1,0 +1,3 @@
+from workshop.command import main
+
+main()
