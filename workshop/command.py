@@ -135,8 +135,8 @@ def main() -> None:
                 return await check(stage, find(name))
             case ["break", name, *row]:
                 return await break_it(stage, find(name), row[0] if row else None)
-            case [name, *_]:
-                return await play(stage, find(name), flags.port, for_client)
+            case _:
+                return await play(stage, find(words[0]), flags.port, for_client)
 
     code = stage.perform(asked())
     if recorded:
