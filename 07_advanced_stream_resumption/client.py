@@ -15,9 +15,18 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from proof import Notification, Proof, say
 
+MOST_REFUSALS = 3  # without a message between them: nobody loops
+
+
+class Left(BaseModel):
+    """What a 410 offers."""
+
+    cursor: str | None = None
+
 
 class ErrorData(BaseModel):
     message: str
+    data: Left | None = None
 
 
 class ErrorMessage(BaseModel):
@@ -27,9 +36,9 @@ class ErrorMessage(BaseModel):
 class RefusedError(Exception):
     """The server answered 4xx."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, cursor: str | None = None) -> None:
         super().__init__(f"{status}: {text}")
-        self.status = status
+        self.status, self.cursor = status, cursor
 
 
 class Client:
@@ -40,6 +49,8 @@ class Client:
         self.cursor: str | None = None
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
         self.away = 0.0
+        self.refusals = 0  # since the last message
+        self.at_once = False  # whether it need not wait, since no connection was lost
         self.began: float | None = None
 
     async def run(self) -> None:
@@ -53,6 +64,9 @@ class Client:
 
     async def rest(self) -> None:
         """Wait as long as the server asks, and once as long as we have chosen to be away."""
+        if self.at_once:
+            self.at_once = False
+            return
         if self.away > self.retry:
             self.be_patient(self.away)
         await asyncio.sleep(max(self.retry, self.away))
@@ -68,7 +82,9 @@ class Client:
                 raise  # there is nothing to resume
             say("lost", f"the connection ({type(error).__name__})")
         except RefusedError as refused:
-            if self.proof.afresh or refused.status not in (400, 404, 410):
+            self.refusals += 1
+            again = self.proof.afresh and not refused.cursor
+            if again or self.refusals > MOST_REFUSALS or refused.status not in (400, 404, 410):
                 raise
             self.start_afresh(refused)
 
@@ -89,6 +105,7 @@ class Client:
                 if event.data:  # a priming event has none
                     data = Notification.model_validate_json(event.data).params.data
                     self.proof.saw(data.number, data.elapsed)
+                    self.refusals = 0
                     self.be_patient()
                 self.cursor = event.id or self.cursor
                 if self.proof.is_over():
@@ -106,10 +123,13 @@ class Client:
     def start_afresh(self, refused: RefusedError) -> None:
         """What cannot be resumed is not asked for again."""
         say("refused", str(refused))
-        self.proof.afresh, self.cursor = True, None
+        self.proof.afresh, self.cursor = True, refused.cursor
         if refused.status == 404:
             self.session, self.began, self.proof.numbers = {}, None, []
             say("afresh", "a new session, and the burst once more")
+        elif refused.cursor:
+            self.at_once = True
+            say("afresh", f"from {refused.cursor} on; what came before it stays lost")
         else:
             say("afresh", "a new stream, from now on; what was missed stays lost")
 
@@ -156,9 +176,10 @@ async def check(response: httpx.Response) -> None:
     if response.is_error:
         body = await response.aread()
         try:
-            raise RefusedError(response.status_code, ErrorMessage.model_validate_json(body).error.message)
+            error = ErrorMessage.model_validate_json(body).error
         except ValidationError:
             raise RefusedError(response.status_code, "no reason given") from None
+        raise RefusedError(response.status_code, error.message, error.data.cursor if error.data else None)
 
 
 async def main(flags: argparse.Namespace) -> int:

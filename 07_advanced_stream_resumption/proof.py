@@ -2,6 +2,7 @@
 
 live      sent while the connection that brought it stood
 replayed  sent before the connection that brought it stood
+in flight sent before the cut, and cut off on its way: it is replayed, too
 elapsed   seconds since the burst began; each message carries the server's, the cut is timed by ours
 """
 
@@ -43,16 +44,26 @@ class Proof:
     missed: list[int] = field(default_factory=list[int])
     severed: float | None = None  # elapsed, when the socket was severed
     back: float = 0.0  # elapsed, when the connection stood again
+    last_sent: float = 0.0  # elapsed, of the newest message
     afresh: bool = False
 
     def saw(self, number: int, elapsed: float) -> None:
         self.numbers.append(number)
+        self.last_sent = max(self.last_sent, elapsed)
         live = self.severed is None or elapsed >= self.back
         alone = self.severed is not None and self.severed < elapsed < self.back
         if alone:
             self.missed.append(number)
-        note = ", sent while nobody was connected" if alone else ""
-        say("live" if live else "replayed", f"{number} of {self.count}{note}")
+        if live:
+            say("live", f"{number} of {self.count}")
+        else:
+            how = "sent while nobody was connected" if alone else "in flight when the socket was severed"
+            say("replayed", f"{number} of {self.count}, {how}")
+
+    def hint(self) -> str:
+        if self.severed is not None and self.last_sent <= self.severed:
+            return "all was sent before the cut, so raise --interval or --count"
+        return "the client came back too soon, so raise --away"
 
     def is_over(self) -> bool:
         return self.count in self.numbers
@@ -69,5 +80,5 @@ class Proof:
         if self.afresh:
             return "whole, but begun afresh: nothing was resumed"
         if not self.missed:
-            return "nothing was sent while nobody was connected: raise --away or --count"
+            return f"nothing was sent while nobody was connected: {self.hint()}"
         return None

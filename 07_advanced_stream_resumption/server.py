@@ -52,6 +52,7 @@ class Endpoint:
                 while session.reader is reader and cursor >= session.buffer.evicted:
                     if events := session.buffer.after(cursor, MOST_IN_ONE_WRITE):
                         yield b"".join(events)
+                        session.begin_at = None
                         cursor += len(events)
                     elif not await session.news(self.limits.ping):
                         yield b": still here\n"
@@ -65,14 +66,16 @@ class Endpoint:
         buffer = session.buffer
         opening = f"retry: {self.limits.retry}\n"  # no blank line: it travels with the event that follows
         if last_event_id is None:
-            cursor = buffer.last if session.was_read else 0  # what was sent before anybody came is not lost
+            # What was sent before anybody came is not lost, nor is it if the first reader was cut before it
+            # had an event: that reader has no cursor to come back with.
+            present = buffer.last if session.begin_at is None else session.begin_at
+            cursor = session.begin_at = max(present, buffer.evicted)
             if session.protocol >= "2025-11-25":  # older clients stumble over an event without data
                 opening += f"id: {buffer.id_of(cursor)}\ndata:\n\n"
             log.info("%s: stream opened at %s", session, buffer.id_of(cursor))
         else:
             cursor = cursor_of(buffer, last_event_id)
             log.info("%s: resumed after %s: %d missed", session, last_event_id, buffer.last - cursor)
-        session.was_read = True
         return EventStream(self.follow(session, cursor, opening))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,8 +118,9 @@ def cursor_of(buffer: ReplayBuffer, last_event_id: str) -> int:
     except NotIssuedError:
         raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
     except EvictedError:
-        oldest: JsonValue = {"oldest": buffer.id_of(buffer.evicted + 1)}
-        raise Refusal(410, f"What came next is no longer kept. {afresh}", NOT_RESUMABLE, oldest) from None
+        left: JsonValue = {"oldest": buffer.id_of(buffer.evicted + 1), "cursor": buffer.id_of(buffer.evicted)}
+        say = "What came next is no longer kept. For what is left, GET with Last-Event-ID: data.cursor."
+        raise Refusal(410, say, NOT_RESUMABLE, left) from None
 
 
 def create_app(limits: Limits) -> Starlette:

@@ -35,7 +35,7 @@ class Session:
         self.protocol = protocol
         self.buffer = ReplayBuffer(max_events)
         self.reader: object | None = None
-        self.was_read = False
+        self.begin_at: int | None = 0  # the place where a new stream begins; None: at the present
         self.wants_messages = True
         self.bursts: set[asyncio.Task[None]] = set()
         self.uses = 0

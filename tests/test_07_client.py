@@ -41,7 +41,23 @@ def test_what_was_evicted_is_lost_aloud() -> None:
         code, output = run(LESSON, "client.py", "--url", server.url, *QUICK)
     assert code == 1
     assert "refused   410" in output
+    cursor = re.search(r"afresh +from (\w+-\d+) on;", output)
+    assert cursor, output
+    assert f"GET       Last-Event-ID: {cursor[1]}\n" in output
     assert re.search(r"failed +lost \d+: 4", output), output
+    came = numbers("(?:live|replayed)", output)
+    assert came == [1, 2, 3, *range(came[3], 11)], output  # what was left came, each once and in order
+
+
+def test_what_is_in_flight_at_the_cut_is_named() -> None:
+    """At full speed all is sent before the cut. That proves nothing, and a hint says what does."""
+    for more in ((), ("--away", "2")):
+        with serving(LESSON, "--retry", "100") as server:
+            code, output = run(LESSON, "client.py", "--url", server.url, "--interval", "0", *more)
+        assert code == 1, output
+        assert output.endswith("all was sent before the cut, so raise --interval or --count")
+        for line in output.splitlines():
+            assert not line.startswith("replayed") or line.endswith(", in flight when the socket was severed")
 
 
 def test_a_lost_session_is_begun_afresh() -> None:

@@ -27,7 +27,7 @@ def test_what_was_evicted_is_refused_with_what_is_still_there(small: Server) -> 
     name = start.partition("-")[0]
     with session.listen(f"{name}-14") as refused:
         assert refused.status == 410
-        assert refused.json()["error"]["data"] == {"oldest": f"{name}-16"}
+        assert refused.json()["error"]["data"] == {"oldest": f"{name}-16", "cursor": f"{name}-15"}
     with resumed(session, f"{name}-15") as stream:
         assert [event.number for event in stream.read_messages(10)] == list(range(16, 26))
 
@@ -72,6 +72,21 @@ def test_old_clients_get_no_event_without_data(small: Server) -> None:
             session.call(1, 0)
             assert len(stream.read_messages(1)) == len(stream.events) == 1
             assert stream.body.startswith(b"retry: 20\n")
+
+
+def test_a_reader_that_was_cut_before_its_first_event_loses_nothing(small: Server) -> None:
+    """An old client has no priming event, and so no cursor: its next stream begins where this one did."""
+    session = Session(small.port, "2025-06-18")
+    with session.listen() as stream:
+        session.call(2, 0)
+        stream.read_messages(2)
+    small.wait_for(f"{session.headers['mcp-session-id'][:8]}: connection lost after")
+    for lost in (1, 2):
+        session.listen().cut()
+        small.wait_for(f"{session.headers['mcp-session-id'][:8]}: connection lost after", times=1 + lost)
+    session.call(2, 0)
+    with session.listen() as stream:
+        assert [event.number for event in stream.read_messages(2)] == [1, 2]
 
 
 def test_sessions_are_counted() -> None:

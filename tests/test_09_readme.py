@@ -72,7 +72,7 @@ def numberless(line: str) -> str:
 
 def test_the_frames_are_those_of_a_run() -> None:
     assert FRAMES
-    with serving(LESSON) as server, cable(server.port) as line:
+    with serving(LESSON, "--retry", "500") as server, cable(server.port) as line:
         url = f"http://127.0.0.1:{line.port}/mcp"
         flags = ("--url", url, "--steps", "8", "--seconds", "2")
         with speaking(LESSON, sys.executable, "client.py", *flags) as client:
