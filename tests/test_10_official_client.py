@@ -7,7 +7,7 @@ import pytest
 
 from broken_10 import LESSON
 from cable import cable
-from processes import run, serving, speaking
+from processes import ROOT, run, serving, speaking
 
 BUSY = """
 import asyncio, sys
@@ -65,3 +65,16 @@ def test_a_resumed_call_does_not_disturb_other_requests(tmp_path: Path) -> None:
     assert client.lines[-1] == "Oslo"
     assert client.lines.count("asked") > 0
     assert [line for line in client.lines if "station" in line] == [f"station {n} of 6" for n in range(1, 7)]
+
+
+def test_a_client_session_resumes_in_a_new_process(tmp_path: Path) -> None:
+    """As the README says: the first process dies with its call in flight, the second has the answer."""
+    program, left = str(ROOT / "tests" / "sdk_clients" / "resume.py"), str(tmp_path / "left.json")
+    with serving(LESSON, "--delay", "1.2") as server:
+        code, output = run(tmp_path, program, server.url, left)
+        assert code == 9, output
+        code, output = run(tmp_path, program, server.url, left)
+        assert code == 0, output
+        assert "'city': 'Lisbon'" in output
+        server.wait_for("resumed after")
+        assert server.output.count(" begins") == 1

@@ -294,6 +294,31 @@ def test_the_show() -> None:
     assert "show    proven: each act ended as it should" in output
 
 
+PLAYED = """
+import asyncio, socket, show
+async def main():
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = str(taken.getsockname()[1])
+    say = show.STAGE.say
+    def hear(whose, line):
+        say(whose, line)
+        if "Cannot listen" in str(line):
+            taken.close()
+    show.STAGE.say = hear
+    async with show.serving(port=port) as (server, url):
+        print("it listens on the port:", url.endswith(f":{port}/mcp"), flush=True)
+asyncio.run(main())
+"""
+
+
+def test_the_show_asks_again_for_a_port_that_was_just_taken() -> None:
+    played = subprocess.run(
+        [sys.executable, "-c", PLAYED], cwd=LESSON, capture_output=True, text=True, timeout=140
+    )
+    assert "Cannot listen" in played.stdout, played.stderr
+    assert "it listens on the port: True" in played.stdout, played.stdout + played.stderr
+
+
 def test_a_taken_port(server: Server) -> None:
     code, output = run(LESSON, "server.py", "--port", str(server.port))
     assert code == 1
