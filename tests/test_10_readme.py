@@ -59,7 +59,7 @@ SHOWN = {0: "broken: ", 2: "broken: this run should have ended", 5: "broken: "} 
 def test_the_show_fails_when_the_lesson_is_broken(row: int, tmp_path: Path) -> None:
     """Nothing replayed, another call's answer, two runs of the tool mixed: none of them is a good end."""
     code, output = run(
-        edited_copy(LESSON, tmp_path, TABLE[row][0]), "show.py", "--delay", "1.2", patience=100
+        edited_copy(LESSON, tmp_path, TABLE[row][0]), "show.py", "--delay", "1.2", patience=140
     )
     assert code == 1, output
     assert SHOWN[row] in output
