@@ -115,7 +115,8 @@ class Stage:
         """A Python program for as long as it is needed; Ctrl-C is for the play, which ends its programs."""
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         if self.console.is_terminal and not self.console.no_color:
-            environment |= {"FORCE_COLOR": "1", "COLUMNS": str(self.console.width - 8 * bool(whose))}
+            width = str(self.console.width - 8 * bool(whose))
+            environment |= {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": width}
         process = await asyncio.create_subprocess_exec(
             *self.python,
             *arguments,
