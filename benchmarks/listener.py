@@ -8,26 +8,35 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-EVENT = re.compile(rb'id: ([0-9a-f]{18}-\d+)\ndata: [^\n]*?(?:"number":(\d+)|"result":)')
+STEP = rb'"number":(\d+),"of":(\d+),"step":"\w+","by":"\d+\.(\d+)"'
+EVENT = re.compile(rb"id: ([0-9a-f]{18}-\d+)\ndata: [^\n]*?(?:" + STEP + rb'|"result":[^\n]*?built in (\d+))')
 PRIMED = re.compile(rb"id: ([0-9a-f]{18}-0)\ndata:\n\n")
 RETRY = 0.2
-QUIET = 60.0  # seconds after which a session that brings nothing more has lost what it waits for
+QUIET = 60.0  # seconds after which a session that brings nothing more hangs
+SILENT = 4.0  # seconds without a ping after which a connection is given up
+LONG = 0.5  # seconds: a pause that is remembered
 INITIALIZE = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}'
+HEADERS = "mcp-protocol-version: 2025-11-25\r\naccept: application/json, text/event-stream\r\n"
 BROKEN = (OSError, asyncio.IncompleteReadError)
 
 
 @dataclass
 class Tally:
     sessions: int
-    steps: int
+    due: int  # messages
     delivered: int = 0
     lost: int = 0
     doubled: int = 0
     moved: int = 0
+    hung: int = 0
+    foreign: int = 0
+    afresh: int = 0  # sessions that were told that they cannot go on, and began again
     begun_again: int = 0  # calls that had no answer, and were sent again with the same id
     resumes: list[float] = field(default_factory=list[float])  # seconds from a loss to the next connection
     gaps: list[float] = field(default_factory=list[float])  # the longest silence of each session, in seconds
-    kills: Counter[str] = field(default_factory=Counter[str])
+    pauses: list[tuple[float, float]] = field(
+        default_factory=list[tuple[float, float]]
+    )  # of builds: from, to
     refused: Counter[str] = field(default_factory=Counter[str])
     work: dict[str, float] = field(default_factory=dict[str, float])  # seconds of a core, by who did it
 
@@ -38,6 +47,7 @@ class Stream(asyncio.Protocol):
     def __init__(self, listener: "Listener", request: bytes) -> None:
         self.listener, self._request = listener, request
         self.head, self._kept = b"", b""
+        self.heard = time.monotonic()
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,6 +55,7 @@ class Stream(asyncio.Protocol):
             transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        self.heard = time.monotonic()
         self._kept += data
         if not self.head:
             self.head, found, self._kept = self._kept.partition(b"\r\n\r\n")
@@ -63,17 +74,20 @@ class Stream(asyncio.Protocol):
 
 
 class Listener:
-    def __init__(self, port: int, rate: float, tally: Tally) -> None:
-        self.port, self.rate, self.tally = port, rate, tally
-        self.headers = "mcp-protocol-version: 2025-11-25\r\naccept: application/json, text/event-stream\r\n"
-        self.cursor = ""
+    """Follows one build, of a length of its own, so that another session's message is seen for what it is."""
+
+    def __init__(self, port: int, rate: float, steps: int, tally: Tally) -> None:
+        self.port, self.rate, self.steps, self.tally = port, rate, steps, tally
+        self.headers = self.cursor = ""
         self.numbers: list[int] = []
-        self.answered = self.refused = False
-        self.last, self.longest, self.lost_at = 0.0, 0.0, 0.0
+        self.answered, self.refused = False, ""
+        self.foreign = 0
+        self.last, self.longest, self.lost_at, self.done_at = 0.0, 0.0, 0.0, 0.0
 
     def head(self, method: str, body: str = "", more: str = "") -> bytes:
         kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        return f"{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n{self.headers}{more}{kind}\r\n{body}".encode()
+        headers = HEADERS + self.headers + more + kind
+        return f"{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}\r\n{body}".encode()
 
     async def request(self, method: str, body: str = "") -> tuple[bytes, bytes]:
         """A connection for one request; the head and the body of its answer."""
@@ -96,47 +110,65 @@ class Listener:
                 self.tally.refused[f"POST {head[9:12].decode()} {told[:90].decode()}"] += 1
             await asyncio.sleep(RETRY)
 
-    async def run(self) -> None:
+    async def open(self) -> None:
+        self.headers, self.cursor, self.numbers = "", "", []
         found = re.search(rb"mcp-session-id: (\w+)", await self.ask(INITIALIZE))
         if not found:
             raise RuntimeError("no session")
-        self.headers += f"mcp-session-id: {found[1].decode()}\r\n"
-        arguments = f'{{"steps":{self.tally.steps},"interval":{1 / self.rate}}}'
-        params = f'{{"name":"build_project","arguments":{arguments}}}'
-        call = f'{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}'
-        await asyncio.sleep(random.random() / self.rate)  # noqa: S311 (not all at once)
-        await self.listen(call)
+        self.headers = f"mcp-session-id: {found[1].decode()}\r\n"
+
+    async def close(self) -> None:
         with contextlib.suppress(*BROKEN):
             await self.request("DELETE")
 
-    async def listen(self, call: str) -> None:
+    async def run(self) -> None:
+        await self.open()
+        await asyncio.sleep(random.random() / self.rate)  # noqa: S311 (not all at once)
+        await self.listen()
+        await self.close()
+
+    def call(self, request_id: int = 2) -> str:
+        arguments = f'{{"steps":{self.steps},"interval":{1 / self.rate}}}'
+        params = f'{{"name":"build_project","arguments":{arguments}}}'
+        return f'{{"jsonrpc":"2.0","id":{request_id},"method":"tools/call","params":{params}}}'
+
+    async def listen(self) -> None:
         """The call's stream, until it has brought the answer; without a cursor the call is sent again."""
         loop = asyncio.get_running_loop()
         self.last = time.monotonic()
-        while not self.answered and not self.refused:
+        while not self.answered and time.monotonic() - self.last < QUIET:
+            if self.refused:
+                await self.begin_afresh()
             if self.cursor:
                 request = self.head("GET", more=f"last-event-id: {self.cursor}\r\n")
             else:
                 self.tally.begun_again += bool(self.lost_at)
-                request = self.head("POST", call)
+                request = self.head("POST", self.call())
             with contextlib.suppress(OSError):
                 transport, stream = await loop.create_connection(
                     lambda request=request: Stream(self, request), "127.0.0.1", self.port
                 )
-                while not stream.over.done() and time.monotonic() - self.last < QUIET:
-                    await asyncio.wait([stream.over], timeout=QUIET / 4)
+                while not stream.over.done() and time.monotonic() - stream.heard < SILENT:
+                    await asyncio.wait([stream.over], timeout=SILENT / 4)
                 transport.abort()
-            if time.monotonic() - self.last >= QUIET:
-                return
             self.lost_at = self.lost_at or time.monotonic()
             if not self.answered:
                 await asyncio.sleep(RETRY)
         self.tally.gaps.append(self.longest)
 
+    async def begin_afresh(self) -> None:
+        """It was told so (law 7): the call's stream from its beginning on, in a new session if need be."""
+        self.tally.afresh += 1
+        gone, self.refused = self.refused == "404", ""
+        if gone:
+            await self.open()
+        self.cursor, self.numbers, self.done_at = "", [], 0.0
+
     def opened(self, head: bytes, told: bytes) -> None:
-        if b" 200 " not in head[:20]:
-            self.tally.refused[f"{head[9:12].decode()} {told[:90].decode()}"] += 1
-            self.refused = head[9:10] == b"4" and head[9:12] != b"429"
+        status = head[9:12].decode()
+        if status != "200":
+            self.tally.refused[f"{status} {told[:90].decode()}"] += 1
+            self.refused = status if status in ("400", "404", "410") else ""
         elif self.lost_at:
             self.tally.resumes.append(time.monotonic() - self.lost_at)
             self.lost_at = 0.0
@@ -144,15 +176,18 @@ class Listener:
     def read(self, whole: bytes) -> bool:
         """What has come; whether it was the last."""
         now = time.monotonic()
-        for event_id, number in EVENT.findall(whole):
+        for event_id, number, of, at, built in EVENT.findall(whole):
             self.cursor = event_id.decode()
-            if number == b"0":
-                continue  # it has begun
-            if number:
+            self.foreign += int(of or built) != self.steps
+            self.answered = self.answered or bool(built)
+            if number and number != b"0":  # 0: it has begun
                 self.numbers.append(int(number))
-                self.last, self.longest = now, max(self.longest, now - self.last)
-            else:
-                self.answered = True
+            if at:
+                done_at = int(at) / 1000
+                if self.done_at and done_at - self.done_at > LONG:
+                    self.tally.pauses.append((self.done_at, done_at))
+                self.done_at = done_at
+            self.last, self.longest = now, max(self.longest, now - self.last)
         if not self.cursor and (primed := PRIMED.search(whole)):
             self.cursor = primed[1].decode()
         return self.answered
@@ -160,6 +195,8 @@ class Listener:
     def count(self) -> None:
         tally, seen = self.tally, Counter(self.numbers)
         tally.delivered += len(self.numbers)
-        tally.lost += tally.steps - len(seen) + (not self.answered)
+        tally.foreign += self.foreign
+        tally.hung += not self.answered
+        tally.lost += self.steps - len(seen)
         tally.doubled += sum(seen.values()) - len(seen)
         tally.moved += self.numbers != sorted(self.numbers)
