@@ -10,7 +10,7 @@ from wire_11 import Client, whole
 
 from processes import Server, serving
 
-SMALL = ("--max-session-queue", "6", "--max-jobs", "2", "--retry", "50", "--lease", "0.6")
+SMALL = ("--max-session-queue", "6", "--max-queue", "9", "--max-jobs", "2", "--retry", "50", "--lease", "0.6")
 
 
 @pytest.fixture(scope="module", params=["memory", "sqlite", "redis"])
