@@ -3,30 +3,28 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 CONNECTION = re.compile(r"^ *\d+: 0100007F:([0-9A-F]{4}) \S+ \S+ \S+ \S+ \S+ +\d+ +\d+ (\d+)", re.MULTILINE)
-LOOK = 0.05  # seconds between two looks whether a cable is whole again
+LOOK = 0.05  # seconds between two looks which connections a worker has, and whether the cable is whole again
 
 
-def owner(port: int, pids: set[int]) -> int | None:
-    """Which of the processes has the connection that begins at this port; Linux tells."""
+def ports_of(pid: int) -> set[int]:
+    """Where the connections of a process begin; Linux tells."""
+    sockets: set[str] = set()
+    with contextlib.suppress(OSError):  # it died, or closed a file, just now
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            sockets.add(str(file.readlink()))
     connections = CONNECTION.findall(Path("/proc/net/tcp").read_text(encoding="ascii"))
-    wanted = {f"socket:[{inode}]" for at, inode in connections if int(at, 16) == port}
-    for pid in pids:
-        with contextlib.suppress(OSError):  # it died, or closed a file, just now
-            for file in Path(f"/proc/{pid}/fd").iterdir():
-                if str(file.readlink()) in wanted:
-                    return pid
-    return None
+    return {int(port, 16) for port, inode in connections if f"socket:[{inode}]" in sockets}
 
 
 class Cable:
     def __init__(self, redis_port: int) -> None:
         self._redis_port, self.port = redis_port, 0
-        self._cut: set[int] = set()
+        self._cut: set[int] = set()  # ports
 
     @asynccontextmanager
     async def laid(self) -> AsyncGenerator["Cable"]:
@@ -37,13 +35,13 @@ class Cable:
         finally:
             server.close()
 
-    @contextmanager
-    def cut(self, pid: int) -> Generator[None]:
-        self._cut.add(pid)
-        try:
-            yield
-        finally:
-            self._cut.discard(pid)
+    async def cut(self, pid: int, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    self._cut = ports_of(pid)
+                    await asyncio.sleep(LOOK)
+        self._cut = set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         port = writer.get_extra_info("peername")[1]
@@ -60,13 +58,9 @@ class Cable:
         writer.close()
 
     async def _pump(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        of: int | None = None
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 16):
-                while self._cut:
-                    of = of or owner(port, self._cut)
-                    if of not in self._cut:
-                        break
+                while port in self._cut:  # noqa: ASYNC110 (whether it is cut is looked at, LOOK by LOOK)
                     await asyncio.sleep(LOOK)
                 writer.write(data)
                 await writer.drain()

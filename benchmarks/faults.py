@@ -35,12 +35,12 @@ class Fault(NamedTuple):
 
 def children(pid: int) -> list[int]:
     """The workers; Linux tells."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [
-        int(child)
-        for child in listed
-        if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    found: list[int] = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+        with contextlib.suppress(OSError):  # it died just now
+            if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 class Faults:
@@ -97,8 +97,7 @@ class Faults:
 
     async def cut(self) -> None:
         if self._cable:
-            with self._cable.cut(await self._a_worker()):
-                await asyncio.sleep(self._lease * self._dice.uniform(1.2, 2))
+            await self._cable.cut(await self._a_worker(), self._lease * self._dice.uniform(1.2, 2))
 
     async def disk(self) -> None:
         pid = await self._a_worker()

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import platform
+import resource
 import sys
 import tempfile
 import time
@@ -93,6 +94,8 @@ async def all_of_it(
 
 
 async def main(flags: argparse.Namespace) -> int:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a cable is two sockets for each connection
     steps = round(flags.rate * flags.seconds)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         async with all_of_it(flags, folder) as (server, port, redis, faults):
@@ -110,6 +113,8 @@ async def main(flags: argparse.Namespace) -> int:
                 for listener in listeners:
                     tasks.create_task(listener.run())
             took = time.monotonic() - began
+            if going_wrong.done():
+                going_wrong.result()  # or what ended it
             going_wrong.cancel()
             for _ in range(round(STALL * 20)):
                 if all(each.let_go() for each in deaf):

@@ -1,6 +1,7 @@
 """Lesson 11's benchmarks run, and show each number; how quick they are, no test asks."""
 
 import re
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -30,10 +31,16 @@ def test_each_storage_has_each_number_and_its_ratio() -> None:
     assert len(re.findall(r" times bare, wanted at most [\d.]+: (?:met|missed)", output)) == 4, output
 
 
-def test_the_soak_counts_and_loses_nothing() -> None:
-    flags = "--sessions 10 --rate 20 --seconds 4 --kills 1 --kill-each 1 --redis-share 0 --workers 2"
-    code, output = run(BENCHMARKS, "soak.py", *flags.split(), patience=50)
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak asks Linux for the workers")
+@pytest.mark.parametrize(
+    ("storage", "fault"), [("redis", "worker"), ("redis", "client-kill"), ("sqlite", "disk")]
+)
+def test_the_soak_counts_and_loses_nothing(storage: str, fault: str) -> None:
+    flags = f"--storage {storage} --faults {fault} --sessions 10 --rate 20 --seconds 4 --most 1 --pause 1"
+    code, output = run(BENCHMARKS, "soak.py", *flags.split(), "--workers", "2", "--deaf", "0", patience=50)
     assert code == 0, output
-    told = dict(line for line in re.findall(r"^(\w[\w ]*?)  +(\S.*)$", output, re.MULTILINE))
-    assert told["delivered"].startswith("800 ("), output
-    assert (told["kills"], told["lost"], told["doubled"], told["moved"]) == ("1 of worker", "0", "0", "0")
+    told = dict(line for line in re.findall(r"^(\w[\w ,']*?)  +(\S.*)$", output, re.MULTILINE))
+    assert told["delivered"].startswith("845 ("), output
+    assert told["faults"] == f"1 of {fault}"
+    assert {told[what] for what in ("lost", "doubled", "moved", "hung", "foreign")} == {"0"}
+    assert "with 200 builds that sleep" in told["beside it"]
