@@ -191,7 +191,7 @@ class RedisSSEBroker:
                     async with self._telling:  # and not under the feet of who tells now
                         await connection.disconnect(nowait=True)
                     await pool.release(connection)
-            except RedisError as error:
+            except Exception as error:  # noqa: BLE001 (whatever it was, only its owner ends the listener)
                 log.info("fan-out: the connection to Redis is lost (%s)", type(error).__name__)
             await asyncio.sleep(AGAIN)
 

@@ -1,9 +1,10 @@
 """What Redis does to record: one script, so one round trip, and nobody sees half of it.
 
-KEYS  events, notes
+KEYS  events, notes, session
 ARGV  message, max_events, time to live, stream, channel; of a call's message its number;
       of the answer to a call how many calls are kept that are over
 
+Nothing is kept for a session that has ended. A call's message is work, and renews the session's time.
 The notes say for each stream how many events it has had, and which calls are over.
 """
 
@@ -22,9 +23,13 @@ class Script:
 
 
 RECORD = Script("""
+if ARGV[5] ~= '' and redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
 if ARGV[6] ~= '' and tonumber(redis.call('HGET', KEYS[2], ARGV[4]) or 0) ~= ARGV[6] - 1 then return 0 end
 local place = redis.call('HINCRBY', KEYS[2], ARGV[4], 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place .. '-0', 'm', ARGV[1])
+if ARGV[6] ~= '' then
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
 if place % 64 == 1 or ARGV[6] ~= '' then
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])

@@ -131,15 +131,16 @@ class RedisSSEReplayBuffer:
     async def record(
         self, session_id: str, message: str, step: Step | None = None, channel: str = ""
     ) -> Event | None:
-        """As the others do; with a channel it is published too, in the same round trip."""
+        """As the others do. With a channel: if the session is open, and published too, in one round trip."""
         stream = step.stream if step else stream_of(session_id)
-        keys = events_key(session_id, stream), keys_of(session_id)[2]
+        session, _, notes = keys_of(session_id)
         number, max_calls = step.number if step else "", self.max_calls if step and step.last else ""
+        keys = events_key(session_id, stream), notes, session
         told = (*keys, message, self.max_events, self._ttl, stream, channel, number, max_calls)
         try:
-            (place,) = await self._trips.ask(("EVALSHA", RECORD.sha, 2, *told))
+            (place,) = await self._trips.ask(("EVALSHA", RECORD.sha, 3, *told))
         except NoScriptError:  # Redis was started anew, and has done nothing
-            (place,) = await self._trips.ask(("EVAL", RECORD.text, 2, *told))
+            (place,) = await self._trips.ask(("EVAL", RECORD.text, 3, *told))
         return Event(id_of(stream, place), message) if isinstance(place, int) and place else None
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:

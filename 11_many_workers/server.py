@@ -29,7 +29,7 @@ from plumbing.event_stream import EventStream
 from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
 from plumbing.launch import before_exit
 from replay_buffer import RedisSSEReplayBuffer, SSEReplayBuffer, Step
-from sessions import InMemorySessions, Session, SessionStore
+from sessions import InMemorySessions, RedisSessions, Session, SessionStore
 from start import start
 from storage import TROUBLE, excuse, opened
 from worker import Work, working
@@ -57,12 +57,15 @@ class MCPServer:
         forget = [self.buffer.forget] if self.buffer else []
         self.sessions = sessions or InMemorySessions(self.limits.max_idle, *forget)
         self.streams: set[Inbox] = set()
+        self.closed = False
         self.one_trip: tuple[RedisSSEReplayBuffer, RedisSSEBroker] | None = None
-        match self.buffer, self.broker:
-            case RedisSSEReplayBuffer() as buffer, RedisSSEBroker() as broker if (
-                buffer.client is broker.client
-            ):
-                self.one_trip = buffer, broker  # one script on one client does both
+        match self.buffer, self.broker, self.sessions:
+            case (
+                RedisSSEReplayBuffer() as buffer,
+                RedisSSEBroker() as broker,
+                RedisSessions() as open_ones,
+            ) if buffer.client is broker.client is open_ones.client:
+                self.one_trip = buffer, broker  # one script on one client does all of `send`
             case _:
                 pass
 
@@ -71,9 +74,12 @@ class MCPServer:
         return await self.send(session_id, COMPACT.encode(payload))
 
     async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        """None: the session has ended, or the step is recorded already. Nothing is kept then."""
         if self.one_trip:
             buffer, broker = self.one_trip
             return await buffer.record(session_id, message, step, broker.channel(session_id))
+        if not await (self.is_open if step else self.sessions.has)(session_id):
+            return None
         if self.buffer:
             event = await self.buffer.record(session_id, message, step)
         else:
@@ -102,8 +108,8 @@ class MCPServer:
                 yield opening + b"".join(map(framed, missed))
                 cursor = missed[-1].id if missed else cursor
                 over = of_a_call and ends(missed)
-                while not over:
-                    events = await inbox.take(self.limits.ping)
+                while not (over or self.closed):
+                    events = await inbox.take(min(self.limits.ping, self.limits.max_idle / 4))
                     if inbox.reader not in (None, session.reader):
                         return  # handed over, or ended
                     try:
@@ -222,7 +228,8 @@ class MCPServer:
             await self.buffer.forget(session.id)
 
     def close(self) -> None:
-        """End the streams of this worker: their clients resume with another."""
+        """End the streams of this worker, and open no more: their clients resume with another."""
+        self.closed = True
         for inbox in self.streams:
             inbox.hand_over("another worker")
 

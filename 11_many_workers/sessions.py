@@ -39,6 +39,10 @@ class SessionStore(Protocol):
         """The session, its time renewed, or None: it is unknown or over."""
         ...
 
+    async def has(self, session_id: str) -> bool:
+        """Whether it is open. Its time is not renewed: what is sent to a session is no use of it."""
+        ...
+
     async def read_by(self, session_id: str, reader: str) -> None: ...
 
     async def end(self, session_id: str) -> bool: ...
@@ -72,6 +76,10 @@ class InMemorySessions:
     async def use(self, session_id: str) -> Session | None:
         session, until = self._open.get(session_id, (None, 0.0))
         return self._keep(session) if session and until > time.monotonic() else None
+
+    async def has(self, session_id: str) -> bool:
+        _, until = self._open.get(session_id, (None, 0.0))
+        return until > time.monotonic()
 
     async def read_by(self, session_id: str, reader: str) -> None:
         if session := await self.use(session_id):
@@ -113,6 +121,11 @@ class SQLiteSessions:
         found = await self._ask(renew, now + self._ttl, session_id, now)
         return Session(*found[0]) if found else None
 
+    async def has(self, session_id: str) -> bool:
+        return bool(
+            await self._ask("SELECT 1 FROM sessions WHERE id = ? AND until > ?", session_id, time.time())
+        )
+
     async def read_by(self, session_id: str, reader: str) -> None:
         await self._ask("UPDATE sessions SET reader = ? WHERE id = ?", reader, session_id)
 
@@ -137,7 +150,7 @@ READ_BY = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('HSET', KEYS
 
 class RedisSessions:
     def __init__(self, client: Redis, ttl: float) -> None:
-        self._client, self._ttl = client, ttl
+        self.client, self._ttl = client, ttl
         self._trips = RoundTrips(client)
 
     async def open(self, protocol: str, most: int) -> Session | None:
@@ -149,7 +162,7 @@ class RedisSessions:
         )
         if not counted:
             return None
-        async with self._client.pipeline() as pipeline:
+        async with self.client.pipeline() as pipeline:
             pipeline.hset(key, mapping={"protocol": protocol, "reader": ""})
             pipeline.pexpire(key, ttl)
             await pipeline.execute()
@@ -170,10 +183,14 @@ class RedisSessions:
             case _:
                 return None
 
+    async def has(self, session_id: str) -> bool:
+        (found,) = await self._trips.ask(("EXISTS", keys_of(session_id)[0]))
+        return bool(found)
+
     async def read_by(self, session_id: str, reader: str) -> None:
         # Not where the session has ended in the meantime: it would be there again, and half of it.
         await self._trips.ask(("EVAL", READ_BY, 1, keys_of(session_id)[0], reader))
 
     async def end(self, session_id: str) -> bool:
-        await self._client.zrem(OPEN, session_id)
-        return bool(await self._client.delete(keys_of(session_id)[0]))
+        await self.client.zrem(OPEN, session_id)
+        return bool(await self.client.delete(keys_of(session_id)[0]))

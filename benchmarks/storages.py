@@ -66,13 +66,15 @@ async def on_redis(client: Any, stack: AsyncExitStack, kept: int, *, peers: bool
     """The lesson publishes too."""
     broker = await stack.enter_async_context(import_module("broker").RedisSSEBroker(client))
     buffer = import_module("replay_buffer").RedisSSEReplayBuffer(client, kept)
-    server = import_module("server").MCPServer(sse_broker=broker, sse_replay_buffer=buffer)
+    sessions = import_module("sessions").RedisSessions(client, 3600)
+    server = import_module("server").MCPServer(sse_broker=broker, sse_replay_buffer=buffer, sessions=sessions)
+    session = (await server.open("2025-11-25")).id
     found = {
         BARE: Storage(
             lambda: client.xadd("bare", {"m": TEXT}, maxlen=kept, approximate=True),
             lambda cursor: client.xrange("bare", min=b"(" + cursor, count=1000),
         ),
-        THIS: Storage(lambda: server.notify(SESSION, PAYLOAD), lambda cursor: buffer.replay(SESSION, cursor)),
+        THIS: Storage(lambda: server.notify(session, PAYLOAD), lambda cursor: buffer.replay(session, cursor)),
     }
     if peers:
         import_module("peer_stores").set_up_django()

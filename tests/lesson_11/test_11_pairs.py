@@ -6,20 +6,19 @@ from contextlib import ExitStack, aclosing, closing
 from pathlib import Path
 
 import pytest
-from pairs_11 import BUFFERS, PAIRS, Reader, pair, run, sent
+from pairs_11 import BUFFERS, PAIRS, Buffer, Reader, pair, run, sent
 
 from event import Event, EvictedError, NotIssuedError, id_of, stream_of
 from limits import Limits
 from redis_server import RedisServer
 from replay_buffer import (
     InMemorySSEReplayBuffer,
-    RedisSSEReplayBuffer,
     SQLiteSSEReplayBuffer,
     SSEReplayBuffer,
     Step,
 )
 from server import MCPServer
-from sessions import InMemorySessions, RedisSessions, SQLiteSessions
+from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
 
 PATIENCE = 10.0
 
@@ -217,17 +216,84 @@ def test_streams_of_a_session_keep_to_themselves(kind: str, redis: RedisServer, 
 
 
 @pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_nothing_is_kept_for_a_session_that_has_ended(
+    kinds: tuple[str, str], redis: RedisServer, tmp_path: Path
+) -> None:
+    """Law 8: neither a message nor a step, be there events of before or none."""
+
+    async def test() -> None:
+        async with pair(kinds, redis, tmp_path) as server:
+            buffer = server.buffer
+            assert isinstance(buffer, Buffer)
+            for before in (0, 3):
+                session = await server.open("2025-11-25")
+                await sent(server, session.id, before)
+                await server.end(session)
+                assert await server.notify(session.id, 1) is None
+                assert await server.send(session.id, "2", Step(stream_of(session.id, 1), 1)) is None
+                assert await buffer.replay(session.id, None) == []
+                assert await buffer.steps_done(session.id, stream_of(session.id, 1)) == 0
+
+    run(test)
+
+
+@pytest.mark.parametrize("kinds", [PAIRS[0], PAIRS[2], PAIRS[5]], ids="-".join)
+def test_a_silent_stream_and_work_keep_their_session_open(
+    kinds: tuple[str, str], redis: RedisServer, tmp_path: Path
+) -> None:
+    """Also where a stream would look more seldom than sessions end. What is only sent renews nothing."""
+
+    async def test() -> None:
+        async with pair(kinds, redis, tmp_path) as server:
+            server.limits, server.sessions = Limits(ping=60.0, max_idle=4.0), short_lived(server, 4.0)
+            read, worked, forgotten = [await Reader(server).open() for _ in range(3)]
+            reading = asyncio.create_task(read.read(10**9))
+            for number in range(1, 13):
+                await asyncio.sleep(0.4)
+                assert await server.send(
+                    worked.session_id, "1", Step(stream_of(worked.session_id, 1), number)
+                )
+                await server.notify(forgotten.session_id, number)
+            assert not reading.done()
+            assert await server.sessions.use(read.session_id)
+            assert await server.sessions.use(worked.session_id)
+            assert not await server.sessions.use(forgotten.session_id)
+            reading.cancel()
+
+    run(test)
+
+
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_a_stream_that_is_opened_while_the_worker_stops_ends_at_once(
+    kinds: tuple[str, str], redis: RedisServer, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with pair(kinds, redis, tmp_path) as server:
+            reader = await Reader(server).open()
+            session = await server.find(reader.session_id)
+            server.close()
+            async with asyncio.timeout(PATIENCE):
+                assert [part async for part in server.follow(session, reader.cursor, b"opening")] == [
+                    b"opening"
+                ]
+
+    run(test)
+
+
+def short_lived(server: MCPServer, ttl: float) -> SessionStore:
+    """The same sessions, as if the server had been started with less time for each."""
+    if isinstance(server.sessions, RedisSessions):
+        return RedisSessions(server.sessions.client, ttl)
+    return InMemorySessions(ttl)
+
+
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
 def test_a_busy_stream_renews_its_session(kinds: tuple[str, str], redis: RedisServer, tmp_path: Path) -> None:
     """What comes without a pause leaves no silence in which the stream would look."""
 
     async def test() -> None:
         async with pair(kinds, redis, tmp_path) as server:
-            ttl, server.limits = 0.6, Limits(ping=5.0, max_idle=0.6)
-            match server.buffer:
-                case RedisSSEReplayBuffer(client=client) if kinds[1] == "redis":
-                    server.sessions = RedisSessions(client, ttl)
-                case _:
-                    server.sessions = InMemorySessions(ttl)
+            server.limits, server.sessions = Limits(ping=5.0, max_idle=0.6), short_lived(server, 0.6)
             reader = await Reader(server).open()
             reading = asyncio.create_task(reader.read(30))
             await sent(server, reader.session_id, 30, 0.05)

@@ -108,6 +108,28 @@ def test_what_others_publish_ends_nothing(redis: RedisServer, tmp_path: Path) ->
     run(test)
 
 
+def test_a_hand_over_that_is_no_text_ends_one_stream_at_most(redis: RedisServer, tmp_path: Path) -> None:
+    """The fan-out of all other sessions goes on."""
+
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as server, connect(redis.url, 5) as other:
+            server.limits = Limits(ping=60.0)
+            struck, reader = await Reader(server).open(), await Reader(server).open()
+            both = [asyncio.create_task(each.read(2)) for each in (struck, reader)]
+            for each in (struck, reader):
+                await server.notify(each.session_id, 0)
+                while not each.numbers:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            assert await other.publish(RedisSSEBroker.channel(struck.session_id), b"reader: \xff") == 1
+            await asyncio.sleep(0.1)
+            await server.notify(reader.session_id, 1)
+            await asyncio.wait_for(both[1], 20)
+            assert reader.numbers == [0, 1]
+            both[0].cancel()
+
+    run(test)
+
+
 def test_a_question_that_cannot_be_put_is_an_error_for_all_in_its_trip(redis: RedisServer) -> None:
     async def test() -> None:
         async with connect(redis.url, 5) as client:
