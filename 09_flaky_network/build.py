@@ -47,6 +47,7 @@ class Build:
     def __init__(self, plan: Plan) -> None:
         self.id = secrets.token_hex(4)
         self.plan = plan
+        self.key = ""  # that its client chose; none
         self.calls: list[Call] = []
         self.outcome: JsonValue = None
         self.finished_at = 0.0

@@ -62,6 +62,8 @@ class Builds:
             if call.request_id == request_id:
                 call.session.window.close(call.stream)
                 self._leave(call)
+                if not call.build.calls and self._has_key(call.build):
+                    self._give_up(call.build)  # nobody wants it any more
 
     def leave_all(self, session: Session) -> None:
         for call in list(self._calls.get(session, ())):
@@ -75,6 +77,7 @@ class Builds:
         if key not in self._by_key or self._is_too_old(self._by_key[key]):
             self._make_room()
             self._by_key[key] = Build(plan)
+            self._by_key[key].key = key
         if self._by_key[key].plan != plan:
             raise CannotBuildError("This idempotency key was used with other arguments: choose another.")
         return self._by_key[key]
@@ -83,14 +86,26 @@ class Builds:
         return build.outcome is not None and build.finished_at < time.monotonic() - self._limits.max_key_age
 
     def _make_room(self) -> None:
-        """Forget results by age and, if that is not enough, the oldest one; a build at work keeps its key."""
+        """Forget results by age. If that is not enough, the oldest result goes, or an abandoned build."""
         self._by_key = {key: build for key, build in self._by_key.items() if not self._is_too_old(build)}
         if len(self._by_key) < self._limits.max_keys:
             return
-        oldest = next((key for key, build in self._by_key.items() if build.outcome is not None), None)
-        if oldest is None:
+        finished = [build for build in self._by_key.values() if build.outcome is not None]
+        left = [build for build in self._by_key.values() if not build.calls]
+        if not finished and not left:
             raise CannotBuildError("As many builds with a key are at work as there may be: try again later.")
-        del self._by_key[oldest]
+        self._give_up((finished or left)[0])
+
+    def _give_up(self, build: Build) -> None:
+        """It ends if it is at work, and its key is free."""
+        if self._has_key(build):
+            del self._by_key[build.key]
+        if build.task and build in self._at_work:
+            log.info("build %s given up", build.id)
+            build.task.cancel()
+
+    def _has_key(self, build: Build) -> bool:
+        return self._by_key.get(build.key) is build
 
     def _wait(self, call: Call) -> None:
         if call.build.outcome is not None:
@@ -109,7 +124,7 @@ class Builds:
             log.info("build %s finished", build.id)
             for call in list(build.calls):
                 build.answer(call)
-                if build in self._by_key.values() and call.session.wants_log:
+                if self._has_key(build) and call.session.wants_log:
                     line = "finished; a call with its key brings the result"
                     call.session.send(call.session.standing, logged({"build": build.id, "line": line}))
         finally:
@@ -124,10 +139,8 @@ class Builds:
         if not self._calls[call.session]:
             del self._calls[call.session]
         self._sessions.release(call.session)
-        build = call.build
-        if build.task and not build.calls and build in self._at_work and build not in self._by_key.values():
-            log.info("build %s given up", build.id)
-            build.task.cancel()
+        if not call.build.calls and not self._has_key(call.build):
+            self._give_up(call.build)
 
 
 def plan_of(arguments: JsonValue) -> Plan:

@@ -73,7 +73,8 @@ class Client:
         if self.calls:
             self.proof.know_of_a_gap()
         self.calls += 1
-        say("call", f"build_project, {'again ' * (self.calls > 1)}with the key {self.flags.key}")
+        again = "again " if self.calls > 1 else ""
+        say("call", f"build_project, {again}with the key {self.flags.key}")
         meta: JsonValue = {KEY: self.flags.key, "progressToken": self.calls}
         arguments: JsonValue = {"steps": self.flags.steps, "seconds": self.flags.seconds}
         return self.link.call({"name": "build_project", "arguments": arguments, "_meta": meta})
@@ -182,7 +183,7 @@ def parse_flags() -> argparse.Namespace:
     add("--seconds", type=float, default=30.0, help="how long it takes (default: 30)")
     add("--key", default=f"build-{uuid.uuid4().hex[:12]}", help="idempotency key (default: a new one)")
     add("--patience", type=float, default=600.0, help="seconds without a message to go on for (default: 600)")
-    add("--longest-wait", type=float, default=30.0, help="seconds that backoff adds, at most (default: 30)")
+    add("--longest-wait", type=float, default=5.0, help="seconds that backoff adds, at most (default: 5)")
     add(
         "--silence",
         type=float,

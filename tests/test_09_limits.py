@@ -59,6 +59,29 @@ def test_keys_are_counted_and_forgotten(small: Server) -> None:
     assert build_of(later.messages) != build_of(third.messages)
 
 
+def test_a_cancelled_build_frees_its_key(small: Server) -> None:
+    """Else a client that cancels could hold every key, and the processor, for as long as its builds take."""
+    session, before = Session(small.port), small.output.count("given up")
+    for key in ("cancel 1", "cancel 2", "cancel 3", "cancel 4"):  # more than there are keys
+        with called(session, 2, 60, key) as stream:
+            with session.post("notifications/cancelled", {"requestId": 1}) as told:
+                told.read_all()
+            stream.read_all()
+    small.wait_for("given up", times=before + 4)
+
+
+def test_a_build_that_nobody_waits_for_makes_room(small: Server) -> None:
+    """Its session has ended, and it still has its key, until another build needs that."""
+    for key in ("leave 1", "leave 2", "leave 3", "leave 4"):
+        session = Session(small.port)
+        with called(session, 2, 60, key) as stream:
+            assert stream.events, "it has not begun"
+            assert session.delete() == 204
+    with called(Session(small.port), 1, 0, "stay") as stream:
+        stream.read_all()
+        whole(stream.messages, 1)
+
+
 def test_a_key_that_is_there_needs_no_room() -> None:
     """As many keys are remembered as may be: each is found again, until another one needs room."""
     with serving(LESSON, "--max-keys", "2") as server:
