@@ -40,10 +40,14 @@ async def client(url: str, expected: str) -> AsyncGenerator[Speaker]:
         "0.3",
         "--expect",
         expected,
+        *sys.argv[1:],  # what the user gives has the last word
     )
     async with STAGE.speaking("client", "client.py", *flags) as there:
         yield there
-        if await there.end():
+        code = await there.end()
+        if code == 2:
+            raise BrokenError("The client does not know these flags, or not with these values.")
+        if code:
             raise BrokenError(f"The client was to show {expected!r}.")
 
 

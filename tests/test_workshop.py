@@ -145,3 +145,11 @@ def test_what_is_not_understood_is_said_with_an_example(words: str) -> None:
     code, output = run(ROOT, *WORKSHOP, *words.split())
     assert code == 2
     assert re.search(r"error: .*(uv run workshop|--all)", output), output
+
+
+@pytest.mark.parametrize("lesson", ["07", "09", "10", "11"])
+def test_nonsense_for_the_client_is_refused(lesson: str) -> None:
+    code, output = run(ROOT, *WORKSHOP, lesson, "--", "--nonsense")
+    assert code != 0
+    assert "unrecognized arguments: --nonsense" in output, output
+    assert "Traceback" not in output

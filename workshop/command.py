@@ -22,7 +22,7 @@ USAGE = """workshop                    list the lessons, and what you have done
        workshop break 07 [ROW]     list the ways to break it, or try one
        workshop check 07           grade the exercise
        workshop --all              run every lesson
-       workshop --prepare          fetch what all lessons need, to run them offline"""
+       workshop --prepare          fetch what all lessons need to run offline"""
 AFTER = {
     "break": "after break comes a lesson, and a row if you like:  uv run workshop break 07 2",
     "check": "after check comes a lesson:  uv run workshop check 07",
