@@ -110,6 +110,17 @@ def test_unknown_methods_and_tools_are_errors_of_the_call(server: Server) -> Non
     session.delete()
 
 
+def test_all_eight_levels_are_taken_and_no_others(server: Server) -> None:
+    session = Session(server.port)
+    for level in ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"):
+        with session.post("logging/setLevel", {"level": level}) as answered:
+            assert answered.json()["result"] == {}
+    for level in ("loud", "INFO", None, 3):
+        with session.post("logging/setLevel", {"level": level}) as answered:
+            assert answered.json()["error"]["code"] == -32602
+    session.delete()
+
+
 def test_both_paths_answer_without_a_redirect(server: Server) -> None:
     for path in ("/mcp", "/mcp/"):
         connection = http.client.HTTPConnection("127.0.0.1", server.port)
