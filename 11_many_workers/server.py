@@ -106,6 +106,7 @@ class MCPServer:
             renewed, over = time.monotonic(), False
             try:
                 yield opening + b"".join(map(framed, missed))
+                log.info("%s: stream open after %s", session, cursor)
                 cursor = missed[-1].id if missed else cursor
                 over = of_a_call and ends(missed)
                 while not (over or self.closed):
@@ -155,7 +156,6 @@ class MCPServer:
         if last_event_id is None:
             newest = await self.buffer.replay(session.id, None) if session.reader else []
             cursor = newest[0].id if newest else id_of(stream_of(session.id), 0)
-            log.info("%s: stream opened at %s", session, cursor)
             return await self.streamed(session, cursor, self.priming(session, cursor))
         cursor = last_event_id
         missed = await self.missed(self.buffer, session.id, cursor)
