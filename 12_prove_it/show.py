@@ -1,10 +1,18 @@
 """What `uv run workshop 12` plays: the gallery, in which each lie has to be caught by its own name."""
 
+import signal
 import sys
 
 from client import main
 
+
+def end(*_: object) -> None:
+    """Who asks the play to end means the servers that it has started, too."""
+    signal.raise_signal(signal.SIGINT)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end)
     sys.exit(main())
 
 # /// script
