@@ -63,16 +63,22 @@ class InMemorySSEReplayBuffer:
 
     async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
         stream = step.stream if step else stream_of(session_id)
-        ring = self._ring(session_id, stream)
-        if step and step.number != ring.newest + 1:
+        streams = self._streams.get(session_id)
+        ring = streams.get(stream) if streams is not None else None
+        if ring is None:
+            if step and step.number != 1:
+                return None
+            ring = self._streams.setdefault(session_id, {})[stream] = Ring()
+        newest = ring.newest
+        if step and step.number != newest + 1:
             return None
-        self._streams.setdefault(session_id, {})[stream] = ring
-        event = Event(id_of(stream, ring.newest + 1), message)
-        if len(ring.events) < self.max_events:
+        event = Event._make((f"{stream}-{newest + 1}", message))
+        if newest < self.max_events:
             ring.events.append(event)
         else:
-            ring.events[ring.newest % self.max_events] = event
-        ring.newest += 1
+            id_of(stream, newest + 1)  # there may be no more
+            ring.events[newest % self.max_events] = event
+        ring.newest = newest + 1
         if step and step.last:
             over = self._over.setdefault(session_id, deque())
             over.append(stream)
