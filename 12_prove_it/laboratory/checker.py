@@ -124,7 +124,7 @@ class Order:
     thorough: float = 1.0  # of the number of cases
     side_by_side: int = 12  # cases at the same time
     long_args: Arguments | None = None
-    flood: int = 50_000  # messages in one session, to see which are kept
+    flood: int | None = None  # messages in one session; None: until some are forgotten
 
     def cases(self, law: Law) -> list[Case]:
         number = 1 if self.one_case else max(1, round(law.cases * self.thorough))

@@ -14,7 +14,7 @@ from laboratory.lab import Arguments
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
-DEFAULTS = {"protocol": "2025-11-25", "time_limit": 180.0, "patience": 3.0, "quiet": 1.5, "flood": 50_000}
+DEFAULTS = {"protocol": "2025-11-25", "time_limit": 180.0, "patience": 3.0, "quiet": 1.5, "flood": None}
 
 
 def as_text(arguments: Arguments) -> str:
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
         "--flood",
         type=int,
         metavar="N",
-        help="messages in a session that some must be forgotten of (default: %(default)s)",
+        help="send so many messages in one session (default: until the first is forgotten)",
     )
     add("--cacert", type=Path, metavar="FILE", help="certificates to trust besides the usual ones, as PEM")
     add("--insecure", action="store_true", help="trust any certificate")

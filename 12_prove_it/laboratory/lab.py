@@ -29,6 +29,7 @@ from laboratory.wire import Cut, wire
 LINGER = 0.25  # seconds in which a standing stream may yet bring what it should not
 SURVEY = 20.0  # seconds for the first word on a stream of which nothing is known yet
 LAZY = 0.5  # seconds; some servers do not answer a GET before there is something to send
+MOST_KEPT = 50_000  # messages of a session; who keeps more on purpose says so with --flood
 SECOND_LOOK = 3  # times its patience the checker looks once more, before it says that nothing comes
 
 Arguments = dict[str, JsonValue]
@@ -113,8 +114,9 @@ class Play:
 
 
 class Lab:
-    def __init__(self, peer: Peer, tool: str, rng: Random, flood: int) -> None:
-        self.peer, self.tool, self.most_kept = peer, tool, flood
+    def __init__(self, peer: Peer, tool: str, rng: Random, flood: int | None) -> None:
+        self.peer, self.tool = peer, tool
+        self.flood, self.most_kept = flood, flood or MOST_KEPT
         self.slow, self.fast, self.long = Oracle(), Oracle(), Oracle()
         self.home = "POST"
         self.primes: set[str] = set()  # the streams that begin with an id and no message
@@ -320,7 +322,7 @@ class Lab:
             return Fault(verdict, f"under the id {event_id!r} always {first[:150]}", second[:150])
         if stream.answer and stream.ends and stream.ends[-1] is End.MISTYPED:
             return Fault(
-                Verdict.CORRUPTED,
+                Verdict.MISLABELLED,
                 "Content-Type: text/event-stream",
                 f"{stream.answer.status}, Content-Type: {stream.answer.type or '(none)'}",
             )
@@ -359,8 +361,14 @@ class Lab:
             return Fault(Verdict.DOUBLED, "each message on one stream only", told)
         calls = len(play.posts) if name == "GET" else 1
         fault = play.oracle.compare(due, events, came, calls)
-        if fault and fault.verdict is Verdict.CANCELLED and self.response_is_last and play.post.response:
-            fault.verdict = Verdict.LOST  # the tool ran to its end, and said so
+        if fault and fault.verdict is Verdict.CANCELLED:
+            if self.response_is_last and play.post.response:
+                fault.verdict = Verdict.LOST  # the tool ran to its end, and said so
+            elif stream.ends[-1] is End.LOST:
+                fault.verdict, fault.came = (
+                    Verdict.LOST,
+                    f"{fault.came}; the server breaks the connection off",
+                )
         return fault
 
     def _elsewhere(self, play: Play, name: str) -> set[str]:

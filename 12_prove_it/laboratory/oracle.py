@@ -32,6 +32,7 @@ class Verdict(StrEnum):
     DOUBLED = "doubled"
     MOVED = "moved"
     CORRUPTED = "corrupted"
+    MISLABELLED = "mislabelled"
     FOREIGN_STREAM = "foreign-stream"
     FOREIGN_SESSION = "foreign-session"
     RAN_TWICE = "ran-twice"

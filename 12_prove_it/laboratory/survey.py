@@ -18,7 +18,7 @@ from laboratory.events import messages
 from laboratory.lab import Arguments, BrokenError, Lab, NothingToResumeError, Play, UnfitError, values
 from laboratory.oracle import Fault, Oracle, Verdict
 from laboratory.peer import Peer
-from laboratory.session import End, FullError, NotMcpError, Session, Stream, now
+from laboratory.session import FullError, NotMcpError, Session, Stream, now
 from laboratory.tools import FEW, LASTS, MANY, OFTEN, SELDOM, STEPS, Tool
 
 LEAST = 2  # messages that a tool has to send, so that there is something between which to cut
@@ -244,8 +244,9 @@ def must_have_worked(tool: str, stream: Stream) -> None:
                         fault.evidence = stream.evidence()
                         raise BrokenError(fault)
             answer = stream.answer
-            if answer and End.MISTYPED in stream.ends:
-                raise UnfitError(f"The call of {tool} was answered with Content-Type: {answer.type}.")
+            if answer and "data:" in answer.text:
+                came = f"{answer.status}, Content-Type: {answer.type or '(none)'}"
+                raise BrokenError(Fault(Verdict.MISLABELLED, "text/event-stream", came, stream.evidence()))
             told = f"{answer.status} {answer.text[:300]}".strip() if answer else "nothing"
             raise UnfitError(f"The call of {tool} was answered with {told}, and not with a response.")
         case {"error": error}:

@@ -63,7 +63,15 @@ TITLES = {
     10: "Prompt",
 }
 WHOLE = frozenset(
-    {Verdict.LOST, Verdict.DOUBLED, Verdict.MOVED, Verdict.CORRUPTED, Verdict.HUNG, Verdict.DEAF}
+    {
+        Verdict.LOST,
+        Verdict.DOUBLED,
+        Verdict.MOVED,
+        Verdict.CORRUPTED,
+        Verdict.MISLABELLED,
+        Verdict.HUNG,
+        Verdict.DEAF,
+    }
 )
 OWNERS = {  # the question under which a verdict is filed when another one was asked
     Verdict.DEAF: "a hundred cuts in a fast stream",

@@ -1,6 +1,7 @@
 """Law 4: a stream is its own session's, a message is its own stream's, and nobody else's."""
 
 import asyncio
+import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise, takewhile
@@ -119,6 +120,8 @@ async def streams_are_kept_apart(lab: Lab, case: Case) -> None:
 async def a_message_has_one_stream(lab: Lab, case: Case) -> None:
     """A standing stream is open beside the call's own, which is cut; or there are two standing streams."""
     count = events_at_home(lab)
+    for play in lab.uncut:
+        must_not_be_on_both(play)
     if not lab.offers_get:
         raise NotReachedError("the server has no standing stream")
     place = case.rng.randint(1, max(1, count - 2))
@@ -137,6 +140,16 @@ async def a_message_has_one_stream(lab: Lab, case: Case) -> None:
     both = {(event.id, event.data) for event in play.get.events} & {(e.id, e.data) for e in second.events}
     if both:
         told = f"{len(both)} messages on two standing streams of the session"
+        raise broken(Verdict.DOUBLED, "each message on one stream only", told, play.get.evidence())
+
+
+def must_not_be_on_both(play: Play) -> None:
+    """A message of the call, by its token or its id, on its own stream and on the standing one."""
+    own, standing = (
+        {json.dumps(play.post.own(event.data)) for event in stream.events} for stream in (play.post, play.get)
+    )
+    if both := {data for data in own & standing if "(its " in data}:
+        told = f"{len(both)} of its messages on the call's own stream and on the standing one"
         raise broken(Verdict.DOUBLED, "each message on one stream only", told, play.get.evidence())
 
 
