@@ -1,6 +1,6 @@
 """Well-known servers, each installed into an environment of its own, and run while it is needed.
 
-peer  a server that is tried: enabled as its documentation says, its defaults left as they are
+peer  a server that is tried: enabled for resumption, its defaults left as they are
 """
 
 import os
@@ -38,7 +38,8 @@ class Peer:
 PEERS = {
     "lesson-07": Peer("lesson 07 of this repository", "send_burst"),
     "liar": Peer("the honest server of this lesson", "count"),
-    "sdk": Peer("MCPServer of the Python SDK, a plain event store", "count", script="sdk.py"),
+    "sdk": Peer("MCPServer of the Python SDK, this lesson's plain event store", "count", script="sdk.py"),
+    "example": Peer("the same, with a store like the SDK's own example", "count", script="sdk_example.py"),
     "fastmcp": Peer("fastmcp with its EventStore", "count", script="fastmcp_store.py"),
     "django": Peer(
         "rest_framework_mcp with its replay buffer", "send_burst", path="/mcp/", script="django_replay.py"

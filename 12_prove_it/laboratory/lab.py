@@ -29,7 +29,7 @@ from laboratory.wire import Cut, wire
 LINGER = 0.25  # seconds in which a standing stream may yet bring what it should not
 SURVEY = 20.0  # seconds for the first word on a stream of which nothing is known yet
 LAZY = 0.5  # seconds; some servers do not answer a GET before there is something to send
-MOST_KEPT = 50_000  # messages of a session; who keeps more on purpose says so with --flood
+MOST_KEPT = 20_000  # messages of a session; who keeps more on purpose says so with --flood
 SECOND_LOOK = 3  # times its patience the checker looks once more, before it says that nothing comes
 
 Arguments = dict[str, JsonValue]
@@ -256,7 +256,7 @@ class Lab:
         """Read a stream until it is over, on as many connections as it takes."""
         stream = play.streams[name]
         patience = self.patience(play, name)
-        last_news, was_quiet = now(), False
+        last_news, was_quiet, empty = now(), False, 0
         while True:
             before, began = len(stream.events), now()
             look = patience * SECOND_LOOK if was_quiet and patience else patience
@@ -264,8 +264,9 @@ class Lab:
             end = await stream.read(
                 look, lambda enough=enough: enough is not None and len(stream.events) > enough
             )
+            empty += 1
             if len(stream.events) > before:
-                last_news = now()
+                last_news, empty = now(), 0
                 if was_quiet:
                     came = stream.events[before].at - began
                     if came < self.peer.moment:
@@ -281,7 +282,7 @@ class Lab:
                 return  # in an uncut run, this is the end
             rest = 0.0 if hasty else min(LONGEST_RETRY, stream.retry or 0.0)
             grace = (patience or self.peer.patience) + away + 3 * rest
-            if end in (End.OVER, End.LOST) and patience and now() - last_news > grace:
+            if empty > 2 and patience and now() - last_news > grace:
                 return
             was_quiet = end is End.QUIET
             if not stream.cursor and play.called:

@@ -100,7 +100,7 @@ async def a_replay_begins_at_once(lab: Lab, case: Case) -> None:
     events_at_home(lab)
     play = await lab.play(lab.slow)
     (soonest,) = await quickest(lab, play, tries=3)
-    if soonest > AT_ONCE + 10 * lab.peer.latency:
+    if soonest > AT_ONCE + 4 * lab.peer.latency:
         told = f"{soonest:.1f} s, where a ping takes {lab.peer.latency:.3f} s"
         raise broken(Verdict.HUNG, "what is kept, at once", told, home(lab, play).evidence())
 

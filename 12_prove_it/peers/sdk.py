@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["mcp>=2.3,<3", "uvicorn"]
 # ///
-"""The Python SDK's `MCPServer`, with an event store of a few lines, given as its documentation says."""
+"""The Python SDK's `MCPServer`, with this lesson's event store of a few lines, which never forgets."""
 
 import asyncio
 import sys

@@ -116,7 +116,7 @@ class DiesOfALargeBody(Sound):
         await super().serve(request, out)
 
 
-@mutant("hung", "unknown", law=3)
+@mutant("hung", "unknown", law=None)
 class DiesOfResumes(Sound):
     """The process ends at the 150th resume."""
 

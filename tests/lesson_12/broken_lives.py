@@ -74,7 +74,7 @@ class RunsAgainTheSecondTime(RunsAgain):
 # --- comes back, and waits
 
 
-@mutant("hung", law=2)
+@mutant("hung", law=10)
 class StallsAtEachResume(Sound):
     """A resumed stream says nothing for two seconds."""
 
