@@ -13,7 +13,7 @@ from random import Random
 import httpx
 
 from laboratory.lab import Arguments, BrokenError, Lab, NotReachedError, UnfitError, UnknownError, tidy
-from laboratory.oracle import Fault
+from laboratory.oracle import Fault, Verdict
 from laboratory.peer import Peer
 from laboratory.session import FullError, NotMcpError, now
 from laboratory.survey import survey
@@ -23,6 +23,7 @@ from laws.law import LAWS, Case, Law, Weight, owner
 HELD_IN = (of_ids, of_the_whole, of_sessions, of_the_stream, of_the_door, of_bounds)  # they have filled LAWS
 LAWS.sort(key=lambda law: law.number)
 ENOUGH = 3  # broken cases of a law
+OF_SILENCE = {Verdict.HUNG, Verdict.DEAF, Verdict.CANCELLED}
 
 
 class Outcome(StrEnum):
@@ -136,11 +137,14 @@ async def examine(peer: Peer, order: Order, report: Report, tell: Callable[[], N
     began, until = now(), now() + order.time_limit
     lab = Lab(peer, order.tool, Random(order.seed), order.flood)  # noqa: S311
     report.results = [Result(law) for law in LAWS if order.law in (None, law.number)]
+    pulse = asyncio.create_task(peer.feel_the_lag())
     try:
         if await surveyed(lab, order, report, until):
             tell()
             await put_all(lab, order, report, until, tell)
     finally:
+        pulse.cancel()
+        await asyncio.wait({pulse})
         report.seconds, report.requests = now() - began, peer.requests
 
 
@@ -206,16 +210,26 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
             await in_turn(result, case)
 
 
+async def attempt(lab: Lab, law: Law, case: Case, until: float) -> Exception | None:
+    try:
+        async with tidy(), asyncio.timeout_at(until):
+            await law.check(lab, case)
+    except Exception as error:  # noqa: BLE001 (whatever a server does, there is a report)
+        return error
+    return None
+
+
 async def put(
     lab: Lab, report: Report, result: Result, case: Case, until: float, under_way: list[str]
 ) -> None:
     """One case of one law. What is seen of a server that has just died says only that it has."""
-    seen: Exception | None = None
-    try:
-        async with tidy(), asyncio.timeout_at(until):
-            await result.law.check(lab, case)
-    except Exception as error:  # noqa: BLE001 (whatever a server does, there is a report)
-        seen = error
+    seen = await attempt(lab, result.law, case, until)
+    if isinstance(seen, BrokenError) and all(fault.verdict in OF_SILENCE for fault in seen.faults):
+        async with lab.alone:  # on a busy machine silence proves nothing: it is listened to again, by itself
+            lab.peer.calm = 2.0
+            again = [await attempt(lab, result.law, Case(case.seed), until) for _ in range(2)]
+            lab.peer.calm = 1.0
+        seen = next((one for one in again if isinstance(one, BrokenError)), again[-1])
     if not report.died and not await lab.peer.lives():
         report.died = " or ".join(under_way)
     if report.died:

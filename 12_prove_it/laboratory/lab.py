@@ -126,7 +126,7 @@ class Lab:
         self.response_is_last = False  # of a tool whose messages come on the other stream
         self.window = 0
         self.uncut: list[Play] = []
-        self.flooding = asyncio.Lock()
+        self.flooding, self.alone = asyncio.Lock(), asyncio.Lock()
         self.flooded: object = None  # see laws/eviction.py
         self._rng = rng
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}

@@ -1,8 +1,10 @@
 """The server under test, and how one request of it is answered.
 
 answer    a status, headers and a text; where a stream was asked for, a refusal
-latency   seconds that the server takes to answer when it has nothing to do
+latency   seconds that the server takes to answer a ping
+lag       seconds by which this program itself is late: the machine is busy
 patience  seconds of silence before the checker is sure that nothing comes
+calm      how much more of it there is when silence is listened to again
 moment    seconds in which what is there should have come
 """
 
@@ -64,18 +66,19 @@ class Peer:
         self.url, self.http, self.headers = url, http, headers
         self.kept_alive, self.tls = kept_alive or http, tls
         self.protocol, self._patience = protocol, patience
-        self.latency = 0.0
+        self.latency = self.lag = 0.0
+        self.calm = 1.0
         self.requests = 0
         self.host = httpx.URL(url).netloc.decode()
         self.session_ids: list[str] = []  # in the order in which they were given
 
     @property
     def patience(self) -> float:
-        return self._patience + 5 * self.latency
+        return self.calm * (self._patience + 5 * self.latency + 10 * self.lag)
 
     @property
     def moment(self) -> float:
-        return 1.0 + 5 * self.latency
+        return 1.0 + 5 * self.latency + 5 * self.lag
 
     def request(
         self, method: str, headers: Mapping[str, str], content: bytes | None = None, port: int | None = None
@@ -107,6 +110,14 @@ class Peer:
         finally:
             await response.aclose()
         return Answer(asked, response.status_code, response.headers, text)
+
+    async def feel_the_lag(self) -> None:
+        """Patience follows what the machine can do just now."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            await asyncio.sleep(0.1)
+            self.lag = max(clock() - began - 0.1, 0.98 * self.lag)
 
     async def lives(self) -> bool:
         """A server lives that answers an `initialize`, whatever it says."""

@@ -23,6 +23,7 @@ from laboratory.evidence import evidence
 from laboratory.peer import MOST, Answer, Peer, initialize, is_stream, text_of
 from laboratory.wire import Wire
 
+FIRST = 4  # times its patience; a server that has just started is slow
 LONGEST_RETRY = 5.0  # seconds; a server may ask for more than a check can wait
 Reply = dict[str, JsonValue]
 Token = str | int
@@ -98,7 +99,8 @@ class Session:
     async def call(self, method: str, params: JsonValue) -> tuple[Answer, Reply]:
         """A request whose response is all that matters, be it JSON or the last event of a stream."""
         stream = Stream(self, "POST", None, self.body(method, params))
-        await stream.read(self.peer.patience, lambda: stream.response is not None)
+        patience = self.peer.patience * (FIRST if method == "initialize" else 1)
+        await stream.read(patience, lambda: stream.response is not None)
         if stream.answer is None:
             raise stream.error or TimeoutError(f"{method} was not answered")
         return stream.answer, stream.response or {}

@@ -10,6 +10,7 @@ heavy         a law that has the server to itself
 essential     without an answer to it nothing is proven
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,7 @@ from random import Random
 
 from laboratory.lab import BrokenError, Lab, NotReachedError, Play
 from laboratory.oracle import Fault, Verdict
-from laboratory.session import Session, Stream
+from laboratory.session import LONGEST_RETRY, End, Session, Stream
 
 
 class Weight(StrEnum):
@@ -140,7 +141,11 @@ async def resumed(session: Session, event_id: str, patience: float = 0.0) -> Str
 
 
 async def replayed(session: Session, event_id: str, number: int) -> Stream:
-    """All that a GET with this Last-Event-ID brings, up to a number of messages."""
-    stream = Stream(session, "GET", cursor=event_id)
-    await stream.read(session.peer.patience, lambda: len(stream.events) >= number)
+    """All that this Last-Event-ID brings, up to a number of messages, on as many connections as it takes."""
+    stream, before = Stream(session, "GET", cursor=event_id), -1
+    while before < len(stream.events) < number:
+        before = len(stream.events)
+        if await stream.read(session.peer.patience, lambda: len(stream.events) >= number) is not End.OVER:
+            break
+        await asyncio.sleep(min(LONGEST_RETRY, stream.retry or 0.0))
     return stream

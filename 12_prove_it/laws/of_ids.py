@@ -2,7 +2,7 @@
 
 from laboratory.lab import Lab, NotReachedError
 from laboratory.oracle import Verdict
-from laboratory.session import Session, Stream
+from laboratory.session import End, Session, Stream
 from laboratory.wire import Cut
 from laws.eviction import flooded
 from laws.law import WHOLE, Case, Weight, broken, events_at_home, home, law, replayed
@@ -73,7 +73,7 @@ async def brings_the_same(session: Session, stream: Stream, place: int) -> bool:
     after = set(stream.ids[: place + 1])
     due = [(event.id, event.data) for event in stream.events if event.id and event.id not in after]
     again = await replayed(session, stream.ids[place], len(due))
-    if again.answer is None or again.answer.status >= 400:
+    if again.ends[0] is End.REFUSED:
         return False
     came = [(event.id, event.data) for event in again.events]
     if came != due:
