@@ -125,6 +125,7 @@ class Lab:
         self.ids_are_global = False
         self.response_is_last = False  # of a tool whose messages come on the other stream
         self.window = 0
+        self.confirmed: set[Verdict] = set()  # of those that rest on silence
         self.uncut: list[Play] = []
         self.flooding, self.alone = asyncio.Lock(), asyncio.Lock()
         self.flooded: object = None  # see laws/eviction.py
