@@ -171,6 +171,7 @@ class Lab:
         listen  on the standing stream, though nothing is due there
         more    that follows each token; direct: without a wire
         """
+        primed_before = session is not None  # some greet a session, and not each of its streams
         session = session or await self.session()
         cuts = cuts or {}
         async with AsyncExitStack() as stack:
@@ -201,7 +202,9 @@ class Lab:
             if self.has_get or (listen and self.offers_get):
                 listening = tasks.create_task(self._follow(play, "GET", away, hasty))
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(None if "GET" in self.primes else LAZY + self.peer.latency):
+                    async with asyncio.timeout(
+                        None if "GET" in self.primes and not primed_before else LAZY + self.peer.latency
+                    ):
                         await first_of(listening, play.get.wait(lambda: self._is_ready(play.get)))
             play.called = now()
             await asyncio.gather(
