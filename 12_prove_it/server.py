@@ -7,6 +7,7 @@ announce  its tool whose messages come on the session's standing GET stream
 """
 
 import argparse
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 
@@ -21,9 +22,22 @@ from liar.door import check, read
 from liar.launch import launch
 from liar.lies import LIES, Lie
 from liar.memory import Session, Stream
-from liar.messages import PROTOCOLS, Burst, Call, Message, Refusal, parse, response
+from liar.messages import (
+    BAD_PARAMETERS,
+    NO_METHOD,
+    PROTOCOLS,
+    TOOLS,
+    Call,
+    Message,
+    Refusal,
+    failure,
+    parse,
+    response,
+    tools,
+)
 
 MAX_SESSIONS = 1000
+MOMENT = 0.15  # seconds in which nobody has subscribed yet; where two were missed, one of them falls between
 
 
 class Endpoint:
@@ -45,6 +59,11 @@ class Endpoint:
             cursor += 2
         if lie is Lie.REPEAT_THE_LAST and resumed and cursor > 1:  # LIE
             cursor -= 1
+        if lie is Lie.LOSE_IN_THE_SEAM and resumed:  # LIE
+            for event in [*backlog[:-2], *backlog[-1:]]:
+                yield event
+            await asyncio.sleep(MOMENT if len(backlog) < 2 else 0)
+            cursor = max(cursor + len(backlog), stream.last - stream.over)
         if lie is Lie.RUN_AGAIN and resumed and not stream.over:  # LIE
             stream.rerun()
         try:
@@ -58,8 +77,6 @@ class Endpoint:
                 if lie is Lie.FORGET_THE_TAIL and resumed:  # LIE
                     news = session.ended
                 await news.wait()
-                if lie is Lie.LOSE_IN_THE_SEAM and resumed and not stream.over:  # LIE
-                    cursor, resumed = cursor + 1, False
         finally:
             if lie is Lie.CANCEL_ON_CUT and stream.work and not stream.over:  # LIE
                 stream.work.cancel()
@@ -106,8 +123,7 @@ class Endpoint:
             check(request, self.lie)
             answer = await self.answer(request)
         except Refusal as refusal:
-            told = {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": refusal.say}}
-            answer = JSONResponse(told, refusal.status)
+            answer = JSONResponse(failure(None, -32600, refusal.say), refusal.status)
         await answer(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
@@ -142,22 +158,33 @@ class Endpoint:
         return JSONResponse(answer, headers={"mcp-session-id": session.id})
 
     def reply(self, session: Session, message: Message) -> Response:
-        result: JsonValue = {}
-        if message.method == "tools/list":
-            schema: JsonValue = Burst.model_json_schema()
-            result = {"tools": [{"name": name, "inputSchema": schema} for name in ("count", "announce")]}
-        elif message.method == "tools/call":
+        match message.method:
+            case "tools/call":
+                return self.call(session, message)
+            case "tools/list":
+                told = tools()
+            case "ping":
+                told = {}
+            case method:
+                say = f"There is no method {method[:60]!r} here."
+                return JSONResponse(failure(message.id, NO_METHOD, say))
+        return JSONResponse({"jsonrpc": "2.0", "id": message.id, "result": told})
+
+    def call(self, session: Session, message: Message) -> Response:
+        try:
             call = parse(Call, json.dumps(message.params).encode())
-            if call.name == "announce":
-                session.begin(session.standing, call, message.id)
-                return JSONResponse(response(message.id, "The announcements have begun."))
-            stream = session.open_stream()
-            stream.rerun = lambda: session.begin(stream, call, message.id)
-            stream.rerun()
-            return self.stream(self.follow(stream, 0, resumed=False))
-        elif message.method != "ping":
-            raise Refusal(400, f"There is no method {message.method[:60]!r} here.")
-        return JSONResponse({"jsonrpc": "2.0", "id": message.id, "result": result})
+        except Refusal as refusal:
+            return JSONResponse(failure(message.id, BAD_PARAMETERS, refusal.say))
+        if call.name not in TOOLS:
+            say = f"There is no tool {call.name[:60]!r} here; there are {', '.join(TOOLS)}."
+            return JSONResponse(failure(message.id, BAD_PARAMETERS, say))
+        if call.name == "announce":
+            session.begin(session.standing, call, message.id)
+            return JSONResponse(response(message.id, "The announcements have begun."))
+        stream = session.open_stream()
+        stream.rerun = lambda: session.begin(stream, call, message.id)
+        stream.rerun()
+        return self.stream(self.follow(stream, 0, resumed=False))
 
     def end(self) -> None:
         for session in self.sessions.values():

@@ -20,9 +20,11 @@ def check(request: Request, lie: Lie) -> None:
         raise Refusal(403, "Pages of this Origin may not talk to this server.")
     if request.method not in ("GET", "POST", "DELETE"):
         raise Refusal(405, "Use POST to send, GET to listen, DELETE to end the session.")
-    if request.method == "GET" and "text/event-stream" not in headers.get("accept", ""):
+    accepts = ", ".join(headers.getlist("accept")).lower()  # two lines of one name are one
+    if request.method == "GET" and "text/event-stream" not in accepts:
         raise Refusal(406, "GET opens an event stream: send Accept: text/event-stream.")
-    if request.method == "POST" and headers.get("content-type", "").split(";")[0] != "application/json":
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and media_type != "application/json":
         raise Refusal(415, "Send Content-Type: application/json.")
     if headers.get("mcp-protocol-version", PROTOCOLS[0]) not in PROTOCOLS:
         raise Refusal(400, f"This server speaks MCP {', '.join(PROTOCOLS)}.")

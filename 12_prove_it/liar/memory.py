@@ -34,7 +34,7 @@ class Stream:
         """Stored, then sent: what goes on the wire is read from what is kept."""
         data = json.dumps(message) if message else ""
         retry = "" if message else f"retry: {RETRY}\n"
-        self.kept.append(f"{retry}id: {self.name}-{self.last + 1}\ndata: {data}\n\n")
+        self.kept.append(f"event: message\n{retry}id: {self.name}-{self.last + 1}\ndata: {data}\n\n")
         self.session.bound(self)
         self.over = over
         self.news.set()
@@ -71,7 +71,8 @@ class Session:
         async def run() -> None:
             token = call.meta.get("progressToken")
             for number in range(1, call.arguments.count + 1):
-                stream.send(progress(call, token, number))
+                if token is not None or stream is self.standing:
+                    stream.send(progress(call, token, number))
                 await asyncio.sleep(call.arguments.interval)
             if stream is not self.standing:
                 stream.send(response(request_id, f"Sent {call.arguments.count} messages."), over=True)

@@ -8,9 +8,16 @@ PROTOCOLS = ("2025-03-26", "2025-06-18", "2025-11-25")
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
+NO_METHOD, BAD_PARAMETERS = -32601, -32602
+TOOLS = {
+    "count": "Counts, by progress messages on the stream of the call.",
+    "announce": "Counts, by log messages on the session's standing stream.",
+}
+
+
 class Burst(BaseModel):
-    count: int = Field(default=8, ge=1, le=5000)
-    interval: float = Field(default=0.05, ge=0, le=60)
+    count: int = Field(default=8, ge=1, le=5000, description="how many messages")
+    interval: float = Field(default=0.05, ge=0, le=60, description="seconds after each of them")
 
 
 class Call(BaseModel):
@@ -42,6 +49,17 @@ def progress(call: Call, token: JsonValue, number: int) -> JsonValue:
         }
     params: JsonValue = {"progressToken": token, "progress": number, "total": call.arguments.count}
     return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+def tools() -> JsonValue:
+    schema: JsonValue = Burst.model_json_schema()
+    return {
+        "tools": [{"name": name, "description": what, "inputSchema": schema} for name, what in TOOLS.items()]
+    }
+
+
+def failure(request_id: int | str | None, code: int, say: str) -> JsonValue:
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": say}}
 
 
 def response(request_id: int | str | None, text: str) -> JsonValue:

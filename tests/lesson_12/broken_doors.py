@@ -29,7 +29,7 @@ class AsksNoOriginOnDelete(Sound):
         return request.method == "DELETE" or super().welcomes(origin, request)
 
 
-@mutant("open-door", law=9)
+@mutant("open-door", law=9, costly=True)
 class AsksNoOriginOnGet(Sound):
     """Pages of any Origin may listen."""
 
@@ -37,7 +37,7 @@ class AsksNoOriginOnGet(Sound):
         return request.method == "GET" or super().welcomes(origin, request)
 
 
-@mutant("open-door", law=9)
+@mutant("open-door", law=9, costly=True)
 class AsksNoOriginOnPost(Sound):
     """Pages of any Origin may send."""
 
@@ -99,7 +99,7 @@ class KeepsAll(Sound):
     max_events = 1_000_000_000
 
 
-@mutant("unbounded", law=8)
+@mutant("unbounded", law=8, costly=True)
 class TakesAnyBody(Sound):
     """A body may have any size."""
 
@@ -116,19 +116,19 @@ class DiesOfALargeBody(Sound):
         await super().serve(request, out)
 
 
-@mutant("hung", "unknown", law=None)
+@mutant("hung", "unknown", law=3)
 class DiesOfResumes(Sound):
-    """The process ends at the 150th resume."""
+    """The process ends at the 40th resume."""
 
     resumes = 0
 
     async def before(self, reader: Reader) -> None:
         self.resumes += reader.resumed
-        if self.resumes >= 150:
+        if self.resumes >= 40:
             self.die()
 
 
-@mutant("hung", law=8, fast=MANY)
+@mutant("hung", law=8, fast=MANY, costly=True)
 class WaitsForItsReaders(Sound):
     """A reader that stops reading stops its session: one lock is held while an event is written."""
 
@@ -138,8 +138,10 @@ class WaitsForItsReaders(Sound):
 
     async def write(self, reader: Reader, events: list[Event]) -> None:
         async with self.locks.setdefault(reader.stream.session.id, asyncio.Lock()):
-            await reader.out.raw(b"")
             await super().write(reader, events)
+
+    async def before(self, reader: Reader) -> None:
+        reader.out.narrow()
 
     async def answer(self, request: Request, out: Out) -> None:
         async with self.locks.setdefault(request.headers.get("mcp-session-id", ""), asyncio.Lock()):
@@ -150,7 +152,7 @@ class WaitsForItsReaders(Sound):
 # --- 10. Prompt
 
 
-@mutant("unbounded", law=10, fast=MANY)
+@mutant("unbounded", law=10, fast=MANY, costly=True)
 class LooksThroughAll(Sound):
     """A replay looks through all that is kept, slowly."""
 

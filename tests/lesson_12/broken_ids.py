@@ -41,7 +41,7 @@ class Counted(Sound):
         return self.index[session.id, event_id]
 
 
-@mutant("moved", "corrupted", law=1, fast=HUGE)
+@mutant("moved", "corrupted", law=1, fast=HUGE, flood=70_000, costly=True)
 class WrapsAfterSixteenBits(Counted):
     """Ids begin again at 1 after 65,536."""
 
@@ -133,7 +133,7 @@ class UnknownIsEmpty(Sound):
             return nowhere, 0
 
 
-@mutant("silent", "doubled", law=7)
+@mutant("silent", "doubled", law=7, costly=True)
 class UnknownIsTheBeginning(Sound):
     """An id that is not known brings all that is kept of the standing stream."""
 
@@ -155,7 +155,7 @@ class UnknownWaits(Sound):
             await asyncio.sleep(3600)
 
 
-@mutant("silent", law=7)
+@mutant("silent", law=7, costly=True)
 class UnknownIsAnError(Sound):
     """An id that is not known brings a 500 and a traceback."""
 
@@ -166,7 +166,7 @@ class UnknownIsAnError(Sound):
             raise RefusedError(500, 'Traceback (most recent call last): File "server.py"') from None
 
 
-@mutant("silent", law=7)
+@mutant("silent", law=7, costly=True)
 class EvictedIsTheOldest(Sound):
     """An id whose successors are gone is answered from the oldest event that is kept."""
 
@@ -235,7 +235,7 @@ class ReplaysAfterDelete(Graveyard):
         return "last-event-id" in request.headers
 
 
-@mutant("silent", law=7)
+@mutant("silent", law=7, costly=True)
 class ListensAfterDelete(Graveyard):
     """A session that was deleted still opens a standing stream."""
 
@@ -284,7 +284,7 @@ class CountsItsSessionsInHex(Guessable):
         return f"session-{0x5EED0000 + next(self.numbers):032x}"
 
 
-@mutant("open-door", law=4)
+@mutant("open-door", law=4, costly=True)
 class ShortSessionIds(Guessable):
     """Session ids are four digits in no order."""
 

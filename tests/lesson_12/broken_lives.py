@@ -33,7 +33,7 @@ class CancelsLater(Sound):
             stream.work.cancel()
 
 
-@mutant("cancelled", law=5, slow={"count": 8, "interval": 0.5})
+@mutant("cancelled", law=5, slow={"count": 8, "interval": 0.5}, costly=True)
 class CancelsAfterTwoSeconds(CancelsLater):
     """A connection that was lost for two seconds ends the tool."""
 
@@ -62,7 +62,7 @@ class RunsAgain(Sound):
             super().begin(reader.stream, *self.orders[reader.stream.name])
 
 
-@mutant("ran-twice", law=2)
+@mutant("ran-twice", law=2, costly=True)
 class RunsAgainTheSecondTime(RunsAgain):
     """The tool begins again when a client comes back for the second time."""
 
@@ -74,7 +74,7 @@ class RunsAgainTheSecondTime(RunsAgain):
 # --- comes back, and waits
 
 
-@mutant("hung", law=10)
+@mutant("hung", law=10, costly=True)
 class StallsAtEachResume(Sound):
     """A resumed stream says nothing for two seconds."""
 
@@ -92,7 +92,7 @@ class NeverAnswersAResume(Sound):
         await super().listen(session, request, out)
 
 
-@mutant("hung", law=2)
+@mutant("hung", law=2, costly=True)
 class NeverAnswersTheThirdResume(Sound):
     """A stream is resumed twice, and then no more."""
 
@@ -177,14 +177,14 @@ class OutlivesItsSession(Sound):
 # --- said wrongly
 
 
-@mutant("mislabelled", "silent", law=2)
+@mutant("silent", "corrupted", "unknown", law=2)
 class WrongContentType(Sound):
     """A stream is called text/plain."""
 
     media_type = "text/plain"
 
 
-@mutant("mislabelled", "silent", law=2)
+@mutant("silent", "corrupted", "unknown", law=2)
 class WrongContentTypeOnResume(Sound):
     """A resumed stream is called application/octet-stream."""
 

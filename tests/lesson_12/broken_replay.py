@@ -31,7 +31,7 @@ def edit(event: Event, key: str, part: str | None, value: JsonValue) -> Event:
 # --- in another order, or not all
 
 
-@mutant("moved", law=3, fast=MANY)
+@mutant("moved", law=2, fast=MANY, costly=True)
 class SwapsBeyondAHundred(Sound):
     """A replay of more than 100 events is sorted by id as text."""
 
@@ -43,7 +43,7 @@ class SwapsBeyondAHundred(Sound):
         return events
 
 
-@mutant("lost", law=3, fast=MANY)
+@mutant("lost", law=2, fast=MANY)
 class CapsAtTwoHundred(Sound):
     """A replay brings 200 events at most, then the live tail."""
 
@@ -54,7 +54,7 @@ class CapsAtTwoHundred(Sound):
         return events
 
 
-@mutant("lost", law=3, fast=MANY)
+@mutant("lost", law=2, fast=MANY, costly=True)
 class KeepsTheLastHundred(Sound):
     """A replay brings the last 100 events, and says nothing of the others."""
 
@@ -166,7 +166,7 @@ class ReplaysTheIdAsText(Sound):
         return [edit(e, "id", None, as_text) for e in events] if is_backlog(reader) else events
 
 
-@mutant("corrupted", law=2)
+@mutant("corrupted", law=2, costly=True)
 class ReplaysTheIdAsZero(Sound):
     """The response's JSON-RPC id comes back from the store as 0."""
 
@@ -185,7 +185,7 @@ class AnswersWithTheIdAsText(Sound):
         super().put_response(stream, call, message)
 
 
-@mutant("corrupted", law=2)
+@mutant("corrupted", law=2, costly=True)
 class ReplaysWithoutTheToken(Sound):
     """Replayed progress has lost its token."""
 
@@ -211,7 +211,7 @@ class Large(Sound):
         self.put(stream, result(message.id, {"content": [{"type": "text", "text": "ü·✓😀" * (LARGE // 4)}]}))
 
 
-@mutant("corrupted", law=2)
+@mutant("corrupted", law=2, costly=True)
 class CutsLargeMessages(Large):
     """A replayed message ends after 16 kB."""
 
@@ -219,7 +219,7 @@ class CutsLargeMessages(Large):
         return event.data[:16_000] if reader.resumed else event.data
 
 
-@mutant("corrupted", law=2)
+@mutant("corrupted", law=2, costly=True)
 class SplitsCharacters(Large):
     """It decodes a replay in pieces of 1,000 bytes: characters on an edge are lost."""
 
@@ -272,7 +272,7 @@ class LosesUnderTwoCalls(Sound):
         super().put(stream, message)
 
 
-@mutant("lost", law=4)
+@mutant("lost", law=2, costly=True)
 class LosesUnderEightCalls(Sound):
     """From five calls at once in one session on, every third message is lost."""
 

@@ -10,17 +10,17 @@ from streams import Event, Session, Stream
 from web import Out
 
 
-@dialect(law=None)
+@dialect()
 class Plain(Sound):
     """Nothing special."""
 
 
-@dialect(tool="announce")
+@dialect(tool="announce", costly=True)
 class PlainAnnounced(Sound):
     """Messages on the standing stream."""
 
 
-@dialect(tool="announce")
+@dialect(tool="announce", costly=True)
 class GreetsOnce(Sound):
     """The standing stream is primed when a session begins, and not for each GET."""
 
@@ -71,7 +71,7 @@ class ByteByByte(Sound):
                 await reader.out.send(whole[start : start + 7])
 
 
-@dialect()
+@dialect(costly=True)
 class Chatty(Sound):
     """Comments, event names and fields that nobody knows stand between."""
 
@@ -102,7 +102,7 @@ class Decimal(Sound):
         return list(session.streams)[max(0, number - 1)] if number <= len(session.streams) else "", place
 
 
-@dialect()
+@dialect(costly=True)
 class Uuid(Sound):
     """Ids that are UUIDs."""
 
@@ -125,7 +125,7 @@ class Utf8(Sound):
         return super().read_id(session, event_id.removeprefix("straße✓"))
 
 
-@dialect()
+@dialect(costly=True)
 class LongIds(Sound):
     """Ids of 3,000 characters."""
 
@@ -147,7 +147,7 @@ class JsonMode(Sound):
         await out.json(200, result(message.id, {"content": []}))
 
 
-@dialect()
+@dialect(costly=True)
 class OlderRevision(Sound):
     """2025-06-18 and before: no priming event."""
 
@@ -168,7 +168,7 @@ class SlowToAnswer(Sound):
     latency = 0.2
 
 
-@dialect(law=5)
+@dialect(law=5, costly=True)
 class RetryOfTwoSeconds(Sound):
     """The client has to wait two seconds."""
 

@@ -22,6 +22,8 @@ class Kind:
     tool: str
     slow: Arguments
     fast: Arguments
+    flood: int  # messages that are sent in one session, where one law is asked
+    costly: bool  # asked only when all is asked
 
     @property
     def what(self) -> str:
@@ -33,18 +35,24 @@ Server = type[Sound]
 
 
 def mutant(
-    *deserves: str, law: int | None, tool: str = "count", slow: Arguments = SLOW, fast: Arguments = FAST
+    *deserves: str,
+    law: int | None,
+    tool: str = "count",
+    slow: Arguments = SLOW,
+    fast: Arguments = FAST,
+    flood: int = 2000,
+    costly: bool = False,
 ) -> Callable[[Server], Server]:
     def add(server: Server) -> Server:
         name = re.sub(r"(?<!^)(?=[A-Z])", "-", server.__name__).lower()
         assert name not in KINDS, name
-        KINDS[name] = Kind(name, server.__module__, server, frozenset(deserves), law, tool, slow, fast)
+        KINDS[name] = Kind(
+            name, server.__module__, server, frozenset(deserves), law, tool, slow, fast, flood, costly
+        )
         return server
 
     return add
 
 
-def dialect(
-    *, law: int | None = 2, tool: str = "count", slow: Arguments = SLOW, fast: Arguments = FAST
-) -> Callable[[Server], Server]:
-    return mutant(law=law, tool=tool, slow=slow, fast=fast)
+def dialect(*, law: int | None = 2, tool: str = "count", costly: bool = False) -> Callable[[Server], Server]:
+    return mutant(law=law, tool=tool, costly=costly)

@@ -20,7 +20,7 @@ FAMILIES = ("broken_replay", "broken_ids", "broken_doors", "broken_lives", "dial
 def test_the_checker_tells_faults_from_dialects(family: str) -> None:
     _, output = run(HERE, "bench.py", family, "--json", patience=360)
     findings = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    assert len(findings) > 10, output
+    assert len(findings) >= 10, output
     wrong = {finding["kind"]: finding for finding in findings if not finding["is_right"]}
     due = {finding["kind"] for finding in findings} & set(NOT_YET)
     missed = {kind: told for kind, told in wrong.items() if kind not in due}

@@ -8,6 +8,7 @@ gone     the client has hung up, or its connection was cut
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ class Out:
         lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Refused')}"]
         lines += [f"{name}: {value}" for name, value in (self.headers | headers).items()]
         await self.raw("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def narrow(self) -> None:
+        """Little is on its way at any time: who does not read is noticed soon."""
+        self.writer.transport.set_write_buffer_limits(0)
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
     def abort(self) -> None:
         self.ended = True
