@@ -13,7 +13,8 @@ import httpx
 from httpx_sse import SSEError, aconnect_sse
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from proof import Notification, Proof, say
+from plumbing.say import say
+from proof import Notification, Proof
 
 MOST_REFUSALS = 3  # without a message between them: nobody loops
 

@@ -9,17 +9,8 @@ elapsed   seconds since the burst began; each message carries the server's, the 
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
-from rich.console import Console
 
-STYLES = {"live": "green", "replayed": "bold yellow", "proven": "bold green"}
-TROUBLE = ("severed", "lost", "refused", "failed")
-console = Console(highlight=False, soft_wrap=True)
-
-
-def say(word: str, text: str) -> None:
-    """One line, and by colour and by word what it is about."""
-    console.print(f"{word:<10}", style=STYLES.get(word, "bold red" if word in TROUBLE else "cyan"), end="")
-    console.print(text, markup=False)
+from plumbing.say import say
 
 
 class Data(BaseModel):

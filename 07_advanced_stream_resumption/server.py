@@ -11,19 +11,20 @@ import logging
 import sys
 from collections.abc import AsyncGenerator
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from methods import initialized, reply
 from plumbing.body import Bodies, parse
+from plumbing.burst import TOOL, Burst
 from plumbing.door import PROTOCOLS, Guard, Refusal, json_response
 from plumbing.event_stream import EventStream
-from plumbing.jsonrpc import NOT_RESUMABLE, Message
+from plumbing.jsonrpc import NOT_RESUMABLE, Message, result
 from plumbing.launch import before_exit, launch
+from plumbing.methods import first_mistake, initialized, reply, tool_result
 from replay_buffer import EvictedError, NotIssuedError, ReplayBuffer
 from sessions import Limits, Session, Sessions
 
@@ -96,7 +97,21 @@ class Endpoint:
             message = parse(await self.bodies.read(request))
             if message.method is None or message.id is None:
                 return Response(status_code=202)  # a response or a notification wants no answer
-            return json_response(reply(self.sessions, session, message))
+            if message.method == "tools/call" and message.params.get("name") == TOOL["name"]:
+                begun = self.begin(session, message.params.get("arguments", {}))
+                return json_response(result(message.id, begun))
+            return json_response(reply(session, message, TOOL))
+
+    def begin(self, session: Session, arguments: JsonValue) -> JsonValue:
+        """The burst belongs to the session, not to this request (law 5)."""
+        try:
+            burst = Burst.model_validate(arguments)
+        except ValidationError as mistake:
+            return tool_result(first_mistake(mistake), failed=True)
+        if not self.sessions.begin(session, lambda: burst.run(session.send)):
+            full = "This session has as many bursts at work as it may: wait for one to end."
+            return tool_result(full, failed=True)
+        return tool_result(f"A burst of {burst.count} messages has begun.")
 
     def initialize(self, message: Message) -> Response:
         if message.method != "initialize" or message.id is None:
@@ -107,14 +122,15 @@ class Endpoint:
         session = self.sessions.open(
             asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
         )
-        return json_response(initialized(session, message), headers={"mcp-session-id": session.id})
+        told = initialized(session, message, "advanced-stream-resumption")
+        return json_response(told, headers={"mcp-session-id": session.id})
 
 
 def cursor_of(buffer: ReplayBuffer, last_event_id: str) -> int:
     """What cannot be resumed is refused at once, and aloud (law 7)."""
     afresh = "GET without Last-Event-ID opens a new stream."
     try:
-        return buffer.cursor(last_event_id)
+        return buffer.find(last_event_id)
     except NotIssuedError:
         raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
     except EvictedError:

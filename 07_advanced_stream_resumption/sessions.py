@@ -36,7 +36,7 @@ class Session:
         self.buffer = ReplayBuffer(max_events)
         self.reader: object | None = None
         self.begin_at: int | None = 0  # the place where a new stream begins; None: at the present
-        self.wants_messages = True
+        self.wants_log = True
         self.bursts: set[asyncio.Task[None]] = set()
         self.uses = 0
         self.idle_clock: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class Session:
 
     def send(self, message: str) -> None:
         """Store, then wake the reader, if there is one (law 1)."""
-        if self.wants_messages:
+        if self.wants_log:
             self.buffer.record(message)
             self._news.set()
 

@@ -19,10 +19,10 @@ import httpx
 from httpx_sse import ServerSentEvent
 from pydantic import JsonValue, ValidationError
 
-from link import LOST, Link, RefusedError
+from plumbing.link import LOST, Link, RefusedError
+from plumbing.say import say
+from plumbing.screen import Screen
 from proof import Proof
-from say import say
-from screen import Screen
 
 KEY = "example.com/idempotency-key"
 MOST_REFUSALS = 3  # without a message between them: nobody loops

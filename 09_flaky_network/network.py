@@ -15,11 +15,11 @@ from collections.abc import AsyncGenerator
 import uvicorn
 from starlette.applications import Starlette
 
-from cable import Action, Cable
-from keys import pressed
-from page import page
+from plumbing.cable import Action, Cable
+from plumbing.keys import pressed
 from plumbing.launch import before_exit, configured, listen, port_number, positive_int
-from say import say
+from plumbing.page import page
+from plumbing.say import say
 
 MAX_STALL = 10.0  # seconds that a page may leave its pictures unread
 KEYS = {"c": Action.CUT, "r": Action.RESTORE, "s": Action.SLOW, "t": Action.STALL, "h": Action.HALF}

@@ -3,7 +3,7 @@
 session  what one client opened with `initialize`, named by an `Mcp-Session-Id`
 stream   the messages of one call, or the session's standing ones, whether or not a connection carries them
 reader   the connection that carries a stream now: the POST that began it, or a GET that resumes it
-event, place, id, cursor and window are explained in `event_window.py`
+event, place, id, cursor and window are explained in `replay_buffer.py`
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from builds import KEY, Builds, CannotBuildError
-from event_window import EvictedError, NotIssuedError, Stream
-from methods import initialized, reply, tool_error
+from builds.registry import KEY, TOOL, Builds, CannotBuildError
 from plumbing.body import Bodies, parse
 from plumbing.door import PROTOCOLS, Guard, Refusal, json_response
 from plumbing.event_stream import EventStream
 from plumbing.jsonrpc import NOT_RESUMABLE, Message, result
 from plumbing.launch import before_exit, launch
+from plumbing.methods import initialized, reply, tool_result
+from replay_buffer import EvictedError, NotIssuedError, Stream
 from sessions import Limits, Session, Sessions
 
 log = logging.getLogger("server")
@@ -51,7 +51,7 @@ class Endpoint:
         with self.sessions.in_use(session):
             try:
                 yield opening.encode()
-                while stream.reader is news and cursor >= session.window.evicted(stream):
+                while stream.reader is news and cursor >= stream.evicted:
                     news.clear()
                     if events := stream.after(cursor, MOST_IN_ONE_WRITE):
                         yield b"".join(events)
@@ -78,7 +78,7 @@ class Endpoint:
         try:
             call = self.builds.call(session, request_id, arguments, meta)
         except CannotBuildError as reason:
-            return json_response(result(request_id, tool_error(str(reason))))
+            return json_response(result(request_id, tool_result(str(reason), failed=True)))
         return self.carry(session, call.stream, 0, session.primes(call.stream, 0))
 
     def listen(self, session: Session, last_event_id: str | None) -> Response:
@@ -88,7 +88,7 @@ class Endpoint:
             log.info("%s: resumed after %s: %d missed", session, last_event_id, stream.last - cursor)
             return self.carry(session, stream, cursor, "")
         stream = session.standing
-        cursor = stream.last if session.was_read else session.window.evicted(stream)
+        cursor = stream.last if session.was_read else stream.evicted
         session.was_read = True
         return self.carry(session, stream, cursor, session.primes(stream, cursor))
 
@@ -113,9 +113,9 @@ class Endpoint:
                 self.builds.cancel(session, message.params.get("requestId"))
             if message.method is None or message.id is None:
                 return Response(status_code=202)  # a response or a notification wants no answer
-            if message.method == "tools/call" and message.params.get("name") == "build_project":
+            if message.method == "tools/call" and message.params.get("name") == TOOL["name"]:
                 return self.call(session, message, message.id)
-            return json_response(reply(session, message))
+            return json_response(reply(session, message, TOOL))
 
     def initialize(self, message: Message) -> Response:
         if message.method != "initialize" or message.id is None:
@@ -125,19 +125,20 @@ class Endpoint:
         asked = message.params.get("protocolVersion")
         protocol = asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
         session = self.sessions.open(protocol)
-        return json_response(initialized(session, message), headers={"mcp-session-id": session.id})
+        told = initialized(session, message, "flaky-network")
+        return json_response(told, headers={"mcp-session-id": session.id})
 
 
 def resumed(session: Session, last_event_id: str) -> tuple[Stream, int]:
     """What cannot be resumed is refused at once, with what is still there and a way on (law 7)."""
     try:
-        return session.window.find(last_event_id)
+        return session.buffer.find(last_event_id)
     except NotIssuedError:
         afresh = "GET without Last-Event-ID opens the standing stream."
         raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
     except EvictedError as evicted:
         told: JsonValue = {"oldest": None, "cursor": None}
-        if (stream := evicted.stream) and (newest := session.window.evicted(stream)) < stream.last:
+        if (stream := evicted.stream) and (newest := stream.evicted) < stream.last:
             told = {"oldest": stream.id_of(newest + 1), "cursor": stream.id_of(newest)}
         say = (
             "What came next is no longer kept. For the result, call the tool again with the same "

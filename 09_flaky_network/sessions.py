@@ -12,9 +12,9 @@ from typing import Annotated
 
 from pydantic import JsonValue
 
-from event_window import Stream, Window
 from plumbing.door import Front, Refusal
 from plumbing.jsonrpc import SESSION_NOT_FOUND
+from replay_buffer import ReplayBuffer, Stream
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ class Limits(Front):
 class Session:
     """What one client opened, and its standing stream."""
 
-    def __init__(self, protocol: str, window: Window) -> None:
+    def __init__(self, protocol: str, buffer: ReplayBuffer) -> None:
         self.id = secrets.token_hex(16)
         self.protocol = protocol
-        self.window = window
-        self.standing = window.open()
+        self.buffer = buffer
+        self.standing = buffer.open()
         self.was_read = False
         self.wants_log = True
         self.uses = 0
@@ -51,7 +51,7 @@ class Session:
         return f"session {self.id[:8]}"  # never the whole: who knows it is in
 
     def send(self, stream: Stream, message: JsonValue) -> None:
-        self.window.record(stream, json.dumps(message, separators=(",", ":")))
+        self.buffer.record(stream, json.dumps(message, separators=(",", ":")))
 
     def primes(self, stream: Stream, cursor: int) -> str:
         """The priming event: a cursor before the first message. Older clients stumble over it."""
@@ -64,7 +64,7 @@ class Sessions:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: dict[str, Session] = {}
-        self._windows: deque[Window] = deque()
+        self._buffers: deque[ReplayBuffer] = deque()
         self._closed = False
 
     def close(self) -> None:
@@ -77,8 +77,8 @@ class Sessions:
             raise Refusal(503, "The server stops.")
         if len(self._open) >= self._limits.max_sessions:
             raise Refusal(429, f"There are {len(self._open)} sessions: end one with DELETE, or try later.")
-        window = Window(self._limits.max_events, self._limits.max_age, self._windows)
-        session = Session(protocol, window)
+        buffer = ReplayBuffer(self._limits.max_events, self._limits.max_age, self._buffers)
+        session = Session(protocol, buffer)
         self._open[session.id] = session
         log.info("%s opened (%s)", session, protocol)
         with self.in_use(session):  # and unused from now on, until the client comes back
@@ -97,7 +97,7 @@ class Sessions:
             log.info("%s ended: %s", session, why)
             if session.idle_clock:
                 session.idle_clock.cancel()
-            session.window.end()
+            session.buffer.end()
 
     def hold(self, session: Session) -> None:
         """The idle clock stands still while a request, a reader or a call uses the session."""
@@ -107,7 +107,7 @@ class Sessions:
 
     def release(self, session: Session) -> None:
         session.uses -= 1
-        if session.uses == 0 and not session.window.has_ended:
+        if session.uses == 0 and not session.buffer.has_ended:
             why = f"idle for {self._limits.max_idle:g} s"
             loop = asyncio.get_running_loop()
             session.idle_clock = loop.call_later(self._limits.max_idle, self.end, session, why)

@@ -65,7 +65,7 @@ class ReplayBuffer(Protocol):
 
     def record(self, message: str) -> None: ...
     def id_of(self, place: int) -> str: ...
-    def cursor(self, event_id: str) -> int: ...
+    def find(self, event_id: str) -> int: ...
     def after(self, cursor: int, limit: int) -> list[bytes]: ...
 
 
@@ -85,7 +85,7 @@ class Lesson:
     async def replay(self, event_id: str, times: int) -> int:
         events: list[bytes] = []
         for _ in range(times):
-            events = self.buffer.after(self.buffer.cursor(event_id), 1000)
+            events = self.buffer.after(self.buffer.find(event_id), 1000)
         return len(events)
 
 

@@ -99,7 +99,7 @@ class Buffer(Protocol):
 
     def record(self, message: str) -> None: ...
     def id_of(self, place: int) -> str: ...
-    def cursor(self, event_id: str) -> int: ...
+    def find(self, event_id: str) -> int: ...
     def after(self, cursor: int, limit: int) -> list[bytes]: ...
 
 
@@ -113,7 +113,7 @@ class Seventh(ByNumber):
         return self.buffer.id_of(self.buffer.last)
 
     async def replay(self, event_id: str) -> int:
-        return len(self.buffer.after(self.buffer.cursor(event_id), 1000))
+        return len(self.buffer.after(self.buffer.find(event_id), 1000))
 
 
 class Eighth(ByNumber):
@@ -152,7 +152,7 @@ class Stream(Protocol):
 
 
 class Window(Protocol):
-    """What is used of lesson 09's `event_window.py`."""
+    """What is used of lesson 09's `replay_buffer.py`."""
 
     def __len__(self) -> int: ...
     def open(self) -> Stream: ...
@@ -165,7 +165,7 @@ class Lesson:
 
     def __init__(self, max_events: int) -> None:
         self.clock, self.text = Clock(), messages.text(0)
-        make = run_path(str(LESSON / "event_window.py"))["Window"]
+        make = run_path(str(LESSON / "replay_buffer.py"))["ReplayBuffer"]
         self.window: Window = make(max_events, MAX_AGE, deque[Any](), self.clock)
         self.stream = self.window.open()
 

@@ -56,7 +56,7 @@ BROKEN = {
             "                return Response(media_type='text/event-stream')\n",
         )
     ],
-    "forgets the final id": [Edit("replay_buffer.py", "int(digits) > self.last", "int(digits) >= self.last")],
+    "forgets the final id": [Edit("replay_buffer.py", "int(place) > self.last", "int(place) >= self.last")],
     "sends the final message without an id": [
         Edit(
             "replay_buffer.py",
@@ -66,13 +66,13 @@ BROKEN = {
         )
     ],
     "counts ids from one too low": [
-        Edit("replay_buffer.py", "return int(digits)", "return max(int(digits) - 1, 0)")
+        Edit("replay_buffer.py", "return int(place)", "return max(int(place) - 1, 0)")
     ],
     "compares ids as text": [
         Edit(
             "replay_buffer.py",
-            "not PLACE.fullmatch(digits) or int(digits) > self.last",
-            "digits > str(self.last)",
+            "not NUMBER.fullmatch(place) or int(place) > self.last",
+            "place > str(self.last)",
         )
     ],
     "cancels the tool when the connection is cut": [

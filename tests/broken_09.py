@@ -16,11 +16,11 @@ BROKEN = {
         )
     ],
     "one stream for all calls": [
-        Edit("builds.py", "session.window.open()", "session.standing"),
-        Edit("event_window.py", "stream.is_over = True", "stream.is_over = False"),
+        Edit("builds/registry.py", "session.buffer.open()", "session.standing"),
+        Edit("replay_buffer.py", "stream.is_over = True", "stream.is_over = False"),
     ],
     "ids that are the same in each session": [
-        Edit("event_window.py", "self.token = secrets.token_hex(4)", "self.token = '00000000'")
+        Edit("replay_buffer.py", "self.name = secrets.token_hex(4)", "self.name = '00000000'")
     ],
     "cancels the build when the connection is cut": [
         Edit(
@@ -31,7 +31,7 @@ BROKEN = {
         )
     ],
     "begins the build anew at each call": [
-        Edit("builds.py", "if key not in self._by_key or", "if True or"),
+        Edit("builds/registry.py", "if key not in self._by_key or", "if True or"),
     ],
     "never ends a stream": [
         Edit(
@@ -41,19 +41,19 @@ BROKEN = {
         )
     ],
     "forgets that an id was issued": [
-        Edit("event_window.py", "raise EvictedError(None)", "raise NotIssuedError(event_id)")
+        Edit("replay_buffer.py", "raise EvictedError(None)", "raise NotIssuedError(event_id)")
     ],
     "replays from the oldest that is kept": [
         Edit(
-            "event_window.py",
+            "replay_buffer.py",
             "            raise EvictedError(stream)\n",
-            "            return stream, self.evicted(stream)\n",
+            "            return stream, stream.evicted\n",
         )
     ],
     "waits for a reader or a record to evict by age": [
         Edit(
-            "event_window.py", "        self.free_what_is_old(self._clock())\n        token", "        token"
+            "replay_buffer.py", "        self.free_what_is_old(self._clock())\n        name", "        name"
         ),
-        Edit("event_window.py", "oldest_allowed = self._clock() - self._max_age", "oldest_allowed = 0.0"),
+        Edit("replay_buffer.py", "oldest_allowed = self._clock() - self._max_age", "oldest_allowed = 0.0"),
     ],
 }

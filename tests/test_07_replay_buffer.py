@@ -15,20 +15,20 @@ from broken_07 import LESSON
 
 class Buffer(Protocol):
     last: int
-    stream: str
+    name: str
 
     @property
     def evicted(self) -> int: ...
     def record(self, message: str) -> None: ...
     def after(self, cursor: int, limit: int) -> list[bytes]: ...
-    def cursor(self, event_id: str) -> int: ...
+    def find(self, event_id: str) -> int: ...
 
 
 class ScanningBuffer:
     """Broken: it looks for the cursor, as the SDK's example store does."""
 
     def __init__(self, max_events: int) -> None:
-        self.last, self.evicted, self.stream = 0, 0, "scanned"
+        self.last, self.evicted, self.name = 0, 0, "scanned"
         self._events: deque[tuple[int, bytes]] = deque(maxlen=max_events)
 
     def record(self, message: str) -> None:
@@ -38,7 +38,7 @@ class ScanningBuffer:
     def after(self, cursor: int, limit: int) -> list[bytes]:
         return list(islice((event for place, event in self._events if place > cursor), limit))
 
-    def cursor(self, event_id: str) -> int:
+    def find(self, event_id: str) -> int:
         return int(event_id.partition("-")[2])
 
 
@@ -80,7 +80,7 @@ def test_the_ring_is_a_list_of_the_newest(max_events: int) -> None:
             cursor : cursor + limit
         ]
         assert buffer.last - buffer.evicted == min(max_events, len(oracle))
-        assert buffer.cursor(f"{buffer.stream}-{cursor}") == cursor
+        assert buffer.find(f"{buffer.name}-{cursor}") == cursor
         if buffer.evicted:
             with pytest.raises(LookupError):
-                buffer.cursor(f"{buffer.stream}-{buffer.evicted - 1}")
+                buffer.find(f"{buffer.name}-{buffer.evicted - 1}")

@@ -16,8 +16,11 @@ for part in range(16):
 
 
 def solved_copy(lesson: Path, folder: Path) -> Path:
+    patch = lesson / "solution.patch"
+    if not patch.exists():
+        patch = ROOT / "solutions" / f"{lesson.name[:2]}.patch"
     copy = edited_copy(lesson, folder)
-    subprocess.run(["git", "apply", str(lesson / "solution.patch")], cwd=folder, check=True, timeout=20)
+    subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True, timeout=20)
     return copy
 
 

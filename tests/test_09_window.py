@@ -20,6 +20,8 @@ class Stream(Protocol):
     last: int
     freed: int
 
+    @property
+    def evicted(self) -> int: ...
     def id_of(self, place: int) -> str: ...
     def after(self, cursor: int, limit: int) -> list[bytes]: ...
 
@@ -29,7 +31,6 @@ class Window(Protocol):
     def open(self) -> Stream: ...
     def record(self, stream: Stream, message: str) -> None: ...
     def close(self, stream: Stream) -> None: ...
-    def evicted(self, stream: Stream) -> int: ...
     def find(self, event_id: str) -> tuple[Stream, int]: ...
 
 
@@ -42,12 +43,12 @@ class Clock:
 
 
 def module(lesson: Path) -> dict[str, Any]:
-    return runpy.run_path(str(lesson / "event_window.py"))
+    return runpy.run_path(str(lesson / "replay_buffer.py"))
 
 
 HERE = module(LESSON)
 Make = Callable[..., Window]
-make: Make = HERE["Window"]
+make: Make = HERE["ReplayBuffer"]
 AT_ONCE: int = HERE["FREED_AT_ONCE"]
 EvictedError: type[LookupError] = HERE["EvictedError"]
 NotIssuedError: type[LookupError] = HERE["NotIssuedError"]
@@ -73,7 +74,7 @@ def test_it_is_a_list_of_the_newest(seed: int) -> None:
         for stream in streams:
             numbers = [number for _, owner, number in kept if owner is stream]
             evicted = stream.last - len(numbers)
-            assert window.evicted(stream) == evicted
+            assert stream.evicted == evicted
             for cursor in range(stream.last + 1):
                 if cursor < evicted:
                     with pytest.raises(EvictedError):
@@ -116,10 +117,10 @@ def test_no_call_frees_many() -> None:
 
 def test_a_window_that_frees_all_at_once_is_caught(tmp_path: Path) -> None:
     broken = edited_copy(
-        LESSON, tmp_path, Edit("event_window.py", "FREED_AT_ONCE = 256", "FREED_AT_ONCE = 10**6")
+        LESSON, tmp_path, Edit("replay_buffer.py", "FREED_AT_ONCE = 256", "FREED_AT_ONCE = 10**6")
     )
     with pytest.raises(AssertionError, match="unbounded: 100000 events freed in one call"):
-        no_call_frees_many(module(broken)["Window"])
+        no_call_frees_many(module(broken)["ReplayBuffer"])
 
 
 def a_silent_neighbour_keeps_nothing_old(make: Make) -> None:
@@ -141,10 +142,10 @@ def test_a_silent_neighbour_keeps_nothing_old() -> None:
 
 def test_a_window_that_looks_after_itself_only_is_caught(tmp_path: Path) -> None:
     broken = edited_copy(
-        LESSON, tmp_path, Edit("event_window.py", "self._neighbours[0].free_what_is_old(now)", "pass")
+        LESSON, tmp_path, Edit("replay_buffer.py", "self._neighbours[0].free_what_is_old(now)", "pass")
     )
     with pytest.raises(AssertionError, match="unbounded: 500 events"):
-        a_silent_neighbour_keeps_nothing_old(module(broken)["Window"])
+        a_silent_neighbour_keeps_nothing_old(module(broken)["ReplayBuffer"])
 
 
 def test_memory_is_flat_over_a_million_events() -> None:

@@ -15,8 +15,8 @@ import sys
 from collections import deque
 from enum import StrEnum
 
-from passing import Passing, shown
-from say import say
+from plumbing.passing import Passing, shown
+from plumbing.say import say
 
 EVENT = re.compile(rb"id: ?([^\r\n]*)\r?\ndata: ?([^\r\n]*)\r?\n\r?\n")
 LONGEST_EVENT = 100_000  # bytes in which the end of an event is looked for

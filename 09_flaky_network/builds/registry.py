@@ -6,16 +6,24 @@ key  chosen by the client, carried in `_meta`: who calls again with it gets the 
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import JsonValue, ValidationError
 
-from build import Build, Call, Plan, logged
+from builds.build import Build, Call, Plan, logged
+from plumbing.methods import first_mistake
 from sessions import Limits, Session, Sessions
 
 log = logging.getLogger(__name__)
 KEY = "example.com/idempotency-key"
 LONGEST_KEY = 200
+TOOL: Mapping[str, JsonValue] = {
+    "name": "build_project",
+    "description": "Build a project, step by step, with progress and log lines. "
+    f"Called again with the same _meta {KEY!r}, it gives the running or finished build.",
+    "inputSchema": Plan.model_json_schema(),
+}
 
 
 class CannotBuildError(Exception):
@@ -50,7 +58,7 @@ class Builds:
         build = self._find_or_begin(plan_of(arguments), told.get(KEY))
         token = told.get("progressToken")
         call = Call(
-            build, session, session.window.open(), request_id, token if isinstance(token, int | str) else None
+            build, session, session.buffer.open(), request_id, token if isinstance(token, int | str) else None
         )
         log.info("%s: build %s %s", session, build.id, "asked for again" if build.task else "begun")
         self._wait(call)
@@ -60,7 +68,7 @@ class Builds:
         """Only a client that says so cancels; a cut does not (law 5)."""
         for call in list(self._calls.get(session, ())):
             if call.request_id == request_id:
-                call.session.window.close(call.stream)
+                call.session.buffer.close(call.stream)
                 self._leave(call)
                 if not call.build.calls and self._has_key(call.build):
                     self._give_up(call.build)  # nobody wants it any more
@@ -147,6 +155,4 @@ def plan_of(arguments: JsonValue) -> Plan:
     try:
         return Plan.model_validate(arguments)
     except ValidationError as mistake:
-        first = mistake.errors(include_url=False)[0]
-        where = ".".join(str(part)[:40] for part in first["loc"]) or "arguments"
-        raise CannotBuildError(f"{where}: {first['msg']}") from None
+        raise CannotBuildError(first_mistake(mistake)) from None

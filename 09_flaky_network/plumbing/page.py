@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from cable import Action, Cable
+from plumbing.cable import Action, Cable
 from plumbing.event_stream import EventStream
 
 PAGE = Path(__file__).parent / "page.html"

@@ -10,7 +10,7 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from say import say
+from plumbing.say import say
 
 BOTH = {"accept": "application/json, text/event-stream"}
 LOST = (httpx.TransportError, SSEError)  # an event may be cut to pieces, too

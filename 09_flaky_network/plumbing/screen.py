@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from say import console, say
+from plumbing.say import console, say
 
 WIDTH = 24
 

@@ -1,11 +1,12 @@
-"""The idea of the lesson: what is kept of a session, so many events and so many seconds, and no more.
+"""The idea of the lesson: the newest events of a session, kept for so many events and so many seconds.
 
 event   a message with its id, as the bytes that go on the wire
 place   the number of an event in its stream: 1, 2, 3, ...
 id      names session, stream and place, and rises: `5be1f3a0-2-7` is the 7th event of the 2nd stream
 cursor  the place after which a reader goes on; 0 stands before the first event
-window  the newest events of a session, over all its streams: retention is by number and by age
-free    to give an evicted event's memory back; that may come a little later, being evicted is at once
+evicted no longer kept: there are newer ones, or it is too old
+window  the events that are kept, over all streams of a session
+free    to give the memory of an evicted event back; that may come a little later
 """
 
 import asyncio
@@ -36,13 +37,13 @@ class EvictedError(LookupError):
 class Stream:
     """One stream's events, in a ring: event n lies in slot (n - 1) % max_events."""
 
-    def __init__(self, name: str, max_events: int) -> None:
+    def __init__(self, name: str, max_events: int, max_age: float, clock: Callable[[], float]) -> None:
         self.name = name
         self.last = 0
         self.freed = 0  # the newest place whose event is gone from the ring
         self.is_over = False
         self.reader: asyncio.Event | None = None  # of the connection that carries the stream now: set at news
-        self._max_events = max_events
+        self._max_events, self._max_age, self._clock = max_events, max_age, clock
         self._ring: list[bytes] = []
         self._times = array("d")
 
@@ -61,6 +62,15 @@ class Stream:
     @property
     def oldest_time(self) -> float:
         return self._times[self.freed % self._max_events]
+
+    @property
+    def evicted(self) -> int:
+        """The newest place that is no longer kept, 0 while everything is: exact, whatever is freed yet."""
+        oldest_allowed = self._clock() - self._max_age
+        if self.freed == self.last or self.oldest_time >= oldest_allowed:
+            return self.freed
+        places = range(self.last + 1)
+        return bisect_left(places, oldest_allowed, lo=self.freed + 1, key=self.time_of) - 1
 
     def append(self, message: str, now: float) -> None:
         event = f"event: message\nid: {self.name}-{self.last + 1}\ndata: {message}\n\n".encode()
@@ -82,24 +92,24 @@ class Stream:
         return [self._ring[place % self._max_events] for place in range(cursor, end)]
 
 
-class Window:
-    """What is kept of one session. There is no timer: whoever records or reads frees what is too old."""
+class ReplayBuffer:
+    """The streams of one session. There is no timer: whoever records or reads frees what is too old."""
 
     def __init__(
         self,
         max_events: int,
         max_age: float,
-        neighbours: "deque[Window] | None" = None,
+        neighbours: "deque[ReplayBuffer] | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Random, so that an id of another session is no id of this one (law 4).
-        self.token = secrets.token_hex(4)
+        self.name = secrets.token_hex(4)
         self._max_events, self._max_age, self._clock = max_events, max_age, clock
         self._streams: dict[int, Stream] = {}
         self._opened = 0
         self.has_ended = False
         self._whose: deque[Stream] = deque()  # of each event kept, oldest first: the stream that it is in
-        self._neighbours = deque[Window]() if neighbours is None else neighbours
+        self._neighbours = deque[ReplayBuffer]() if neighbours is None else neighbours
         self._neighbours.append(self)
 
     def __len__(self) -> int:
@@ -107,7 +117,8 @@ class Window:
 
     def open(self) -> Stream:
         self._opened += 1
-        stream = Stream(f"{self.token}-{self._opened}", self._max_events)
+        name = f"{self.name}-{self._opened}"
+        stream = Stream(name, self._max_events, self._max_age, self._clock)
         self._streams[self._opened] = stream
         return stream
 
@@ -133,20 +144,12 @@ class Window:
             stream.reader.set()
         self._forget_if_empty(stream)
 
-    def evicted(self, stream: Stream) -> int:
-        """The newest place that is no longer kept, 0 while everything is: exact, whatever is freed yet."""
-        oldest_allowed = self._clock() - self._max_age
-        if stream.freed == stream.last or stream.oldest_time >= oldest_allowed:
-            return stream.freed
-        places = range(stream.last + 1)
-        return bisect_left(places, oldest_allowed, lo=stream.freed + 1, key=stream.time_of) - 1
-
     def find(self, event_id: str) -> tuple[Stream, int]:
         """The stream and the cursor that an id names, or an error for what cannot be resumed (law 7)."""
         self.free_what_is_old(self._clock())
-        token, _, rest = event_id.partition("-")
+        name, _, rest = event_id.partition("-")
         number, _, place = rest.partition("-")
-        if token != self.token or not NUMBER.fullmatch(number) or not NUMBER.fullmatch(place):
+        if name != self.name or not NUMBER.fullmatch(number) or not NUMBER.fullmatch(place):
             raise NotIssuedError(event_id)
         if not 1 <= int(number) <= self._opened:
             raise NotIssuedError(event_id)
@@ -155,7 +158,7 @@ class Window:
             raise EvictedError(None)
         if int(place) > stream.last:
             raise NotIssuedError(event_id)
-        if int(place) < self.evicted(stream):
+        if int(place) < stream.evicted:
             raise EvictedError(stream)
         return stream, int(place)
 

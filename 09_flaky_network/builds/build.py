@@ -12,8 +12,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from event_window import Stream
 from plumbing.jsonrpc import result
+from replay_buffer import Stream
 from sessions import Session
 
 VERBS = ("fetching", "compiling", "linking", "testing")
@@ -88,7 +88,7 @@ class Build:
     def answer(self, call: Call) -> None:
         """After the response the stream ends (law 6)."""
         call.tell(result(call.request_id, self.outcome))
-        call.session.window.close(call.stream)
+        call.session.buffer.close(call.stream)
 
 
 def logged(data: JsonValue) -> JsonValue:
