@@ -1,4 +1,4 @@
-"""Each lesson's check: the untouched lesson fails it, so does a solution that only looks right, a real one passes."""
+"""Each lesson's check: untouched it fails, a solution that only looks right fails, and a real one passes."""
 
 import shutil
 import subprocess
