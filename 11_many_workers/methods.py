@@ -3,7 +3,7 @@
 from pydantic import JsonValue, ValidationError
 
 from build import Build
-from plumbing.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Message, error, result
+from plumbing.jsonrpc import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND, Message, error, result
 
 TOOL: JsonValue = {
     "name": "build_project",
@@ -26,10 +26,10 @@ def reply(message: Message, request_id: int | str) -> JsonValue | Build:
     match message.method:
         case "ping":
             return result(request_id, {})
-        case "logging/setLevel" if message.params.get("level") in ("debug", "info"):
-            return result(request_id, {})
+        case "logging/setLevel" if message.params.get("level") in LOG_LEVELS:
+            return result(request_id, {})  # and a build's steps come all the same: they are its proof
         case "logging/setLevel":
-            return error(request_id, INVALID_PARAMS, "All messages here are of level info: ask for that.")
+            return error(request_id, INVALID_PARAMS, f"A level is one of {', '.join(LOG_LEVELS)}.")
         case "tools/list":
             return result(request_id, {"tools": [TOOL]})
         case "tools/call" if message.params.get("name") == "build_project":

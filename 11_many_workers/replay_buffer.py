@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError
 from event import Event, EvictedError, at_least_0, id_of, place_of, stream_of, unbroken
 from record_script import RECORD
 from round_trips import RoundTrips
-from sqlite_file import connect
+from sqlite_file import connect, patiently
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +201,21 @@ WHERE name = ?2 RETURNING over
 class SQLiteSSEReplayBuffer:
     """For one machine: a file that outlives the process. A call takes microseconds, and needs no thread."""
 
-    def __init__(self, path: str | Path, max_events: int = 4096, max_calls: int = 100) -> None:
-        self.max_events, self.max_calls = max_events, max_calls
+    def __init__(
+        self, path: str | Path, max_events: int = 4096, max_calls: int = 100, patience: float = 2.0
+    ) -> None:
+        self.max_events, self.max_calls, self._patience = max_events, max_calls, patience
         self._database = connect(path)
         self._database.executescript(TABLES)
         self._first_rows: dict[str, int] = {}
 
     async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
+        event = await patiently(lambda: self._record(session_id, message, step), self._patience)
+        if event and event.place % TRIM_EACH == 0:
+            await patiently(lambda: self._trim(event), self._patience)
+        return event
+
+    def _record(self, session_id: str, message: str, step: Step | None) -> Event | None:
         stream = step.stream if step else stream_of(session_id)
         first = self._first_row(stream) or self._new_stream(session_id, stream)
         if step is None or not step.last:
@@ -227,11 +235,12 @@ class SQLiteSSEReplayBuffer:
             inserted = self._database.execute(NEXT, rows)
         if not inserted.rowcount:
             return None
-        place = (inserted.lastrowid or 0) - first
-        if place % TRIM_EACH == 0:
-            trim = "DELETE FROM messages WHERE row > ? AND row <= ?"
-            self._database.execute(trim, (first, first + place - self.max_events))
-        return Event(id_of(stream, place), message)
+        return Event(id_of(stream, (inserted.lastrowid or 0) - first), message)
+
+    def _trim(self, event: Event) -> None:
+        first = self._first_row(event.stream) or 0
+        trim = "DELETE FROM messages WHERE row > ? AND row <= ?"
+        self._database.execute(trim, (first, first + event.place - self.max_events))
 
     def _end_call(self, session_id: str, stream: str) -> None:
         ((over,),) = self._database.execute(OVER, (session_id, stream)).fetchall()
@@ -271,6 +280,9 @@ class SQLiteSSEReplayBuffer:
         return row - first if row else 0
 
     async def forget(self, session_id: str) -> None:
+        await patiently(lambda: self._forget(session_id), self._patience)
+
+    def _forget(self, session_id: str) -> None:
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             streams = "SELECT name FROM session_streams WHERE session = ?"

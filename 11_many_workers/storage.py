@@ -75,7 +75,9 @@ async def opened(settings: Settings) -> AsyncGenerator[Storage]:
             buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle, limits.max_calls)
             yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, for_work(settings))
         elif storage == "sqlite":
-            buffer = SQLiteSSEReplayBuffer(settings.file, limits.max_events, limits.max_calls)
+            buffer = SQLiteSSEReplayBuffer(
+                settings.file, limits.max_events, limits.max_calls, limits.patience
+            )
             stack.enter_context(closing(buffer))
             sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget, limits.patience)
             stack.enter_context(closing(sessions))

@@ -56,9 +56,9 @@ class Process:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern: str, times: int = 1) -> re.Match[str]:
+    def wait_for(self, pattern: str, times: int = 1, patience: float = PATIENCE) -> re.Match[str]:
         """The match in the line that makes it so many; waits until it is written."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         with self._changed:
             while True:
                 found = [match for line in self.lines if (match := re.search(pattern, line))]

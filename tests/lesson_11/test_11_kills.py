@@ -25,6 +25,21 @@ def client(server: Server, kind: str, *more: str) -> str:
     return output
 
 
+def client_away_long_enough(server: Server, kind: str) -> str:
+    """Work goes on when a new worker is there, which takes the longer, the busier the machine is."""
+    told = 1, ""
+    for away in ("3", "8", "25"):
+        told = run(
+            LESSON, "client.py", "--url", server.url, "--kill", kind, *BUILD, "--away", away, patience=90
+        )
+        if "raise --away" not in told[1]:
+            break
+    code, output = told
+    assert code == 0, f"{output}\n{server.output}"
+    assert "proven    16 of 16 steps came" in output
+    return output
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_proven_whatever_is_killed(kind: str, tmp_path: Path) -> None:
     with (
@@ -37,7 +52,7 @@ def test_it_is_proven_whatever_is_killed(kind: str, tmp_path: Path) -> None:
             output = client(server, kind, "--redis-pid", str(redis.pid))
             again.join()
         else:
-            output = client(server, kind, *(("--away", "8") if kind == "both" else ()))  # until work goes on
+            output = client_away_long_enough(server, kind)
     assert ("killed" in output) == (kind != "none")
     if kind in ("web", "both"):
         assert re.search(r"replayed +\d+ of 16, \w+, by worker \d+, sent while nobody", output), output
@@ -54,7 +69,7 @@ def test_sqlite_survives_its_only_process(tmp_path: Path, monkeypatch: pytest.Mo
     """The show on a machine that has no Redis, and no uv to get one: it says what it leaves out."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("UV", raising=False)
-    code, output = run(LESSON, "show.py", "--kill", "redis", "--interval", "0.2")
+    code, output = run(LESSON, "show.py", "--kill", "redis", "--interval", "0.2", patience=100)
     assert code == 0, output
     said = output.splitlines()
     assert (

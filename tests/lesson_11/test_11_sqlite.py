@@ -72,18 +72,28 @@ def test_another_program_that_writes_does_not_hold_the_loop(tmp_path: Path) -> N
 
     async def test() -> None:
         with (
+            closing(SQLiteSSEReplayBuffer(tmp_path / "s.db", patience=30)) as buffer,
             closing(SQLiteSessions(tmp_path / "s.db", 60, patience=30)) as sessions,
             closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
         ):
             session = await sessions.open("2025-11-25", 2)
             assert session
-            for wanted in (sessions.open("2025-11-25", 2), sessions.use(session.id)):
+            answer = Step(stream_of(session.id, 1), 1, last=True)
+            for wanted in (
+                sessions.open("2025-11-25", 2),
+                sessions.use(session.id),
+                buffer.record(session.id, "1"),
+                buffer.record(session.id, "answer", answer),
+                buffer.forget(session.id),
+            ):
                 other.execute("BEGIN IMMEDIATE")
                 asked = asyncio.ensure_future(wanted)
                 await asyncio.sleep(0.1)
                 assert not asked.done()
                 other.execute("COMMIT")
-                assert await asked
+                await asked
+            assert await buffer.record(session.id, "2")
+            assert len(await buffer.replay(session.id, id_of(stream_of(session.id), 0))) == 1, "forgotten"
 
     run(test)
 

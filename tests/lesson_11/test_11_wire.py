@@ -12,6 +12,7 @@ import pytest
 from redis_11 import LESSON, real_redis
 from wire_11 import Client, opened, whole
 
+from plumbing.jsonrpc import LOG_LEVELS
 from processes import Server, run, serving
 from wire import Event
 
@@ -119,6 +120,16 @@ def test_it_has_to_accept_a_stream(server: Server) -> None:
     with client.post("tools/call", asked, accept="application/json") as refused:
         assert refused.status == 406
         assert "text/event-stream" in refused.json()["error"]["message"]
+
+
+def test_each_log_level_can_be_asked_for_and_no_other(server: Server) -> None:
+    client = Client(server.port)
+    for level in LOG_LEVELS:
+        with client.post("logging/setLevel", {"level": level}) as answered:
+            assert answered.json()["result"] == {}
+    for level in ("loud", None, 3, ["info"]):
+        with client.post("logging/setLevel", {"level": level}) as refused:
+            assert "A level is one of debug, info" in refused.json()["error"]["message"]
 
 
 def test_an_older_client_has_no_priming_event_and_its_cursor_at_once(server: Server) -> None:
