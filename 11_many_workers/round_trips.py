@@ -1,6 +1,7 @@
 """Many questions in one round trip: what is asked while a trip is under way goes together with the next.
 
-trip  one write of all questions, and their answers, in order; a trip that fails fails for all in it
+trip  one write of all questions, and their answers, in order; a trip that fails fails for all in it,
+      and ends the connection: no answer of it is left for the next one
 """
 
 # pyright: reportUnknownMemberType=false
@@ -14,11 +15,10 @@ from typing import cast
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 Question = tuple[str | int | float, ...]
 Answer = bytes | int | list[bytes | None] | None
-TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 class RoundTrips:
@@ -77,14 +77,15 @@ class RoundTrips:
             async with asyncio.timeout(connection.socket_timeout):
                 await connection.send_packed_command(connection.pack_commands(questions))
                 return [await answer(connection) for _ in questions]
-        except TROUBLE:
+        except BaseException:  # also who is cancelled: what is still to come must not answer the next trip
             await connection.disconnect(nowait=True)
             raise
 
 
 async def answer(connection: AbstractConnection) -> Answer | ResponseError:
     try:
-        return cast("Answer", await connection.read_response(timeout=math.inf))
+        told = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
+        return cast("Answer", told)
     except ResponseError as error:
         return error  # of this question; the next one has an answer of its own
 

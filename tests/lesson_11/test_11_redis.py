@@ -143,6 +143,22 @@ def test_a_question_that_cannot_be_put_is_an_error_for_all_in_its_trip(redis: Re
     run(test)
 
 
+def test_who_is_cancelled_leaves_no_answer_to_the_next(redis: RedisServer) -> None:
+    """Law 4: the next one may be another session."""
+
+    async def test() -> None:
+        async with connect(redis.url, 5) as client, connect(redis.url, 5) as other:
+            trips = RoundTrips(client)
+            waiting = asyncio.create_task(trips.ask(("BLPOP", "nobody pushes", 2)))
+            while not (await other.info("clients"))["blocked_clients"]:
+                assert not waiting.done()
+            waiting.cancel()
+            assert await trips.ask(("ECHO", "own")) == [b"own"]
+            assert waiting.cancelled()
+
+    run(test)
+
+
 def test_sessions_that_are_opened_at_once_are_counted_too(redis: RedisServer) -> None:
     """Law 8: not more than may be, however many ask in the same moment."""
 
