@@ -84,8 +84,7 @@ class RoundTrips:
 
 async def answer(connection: AbstractConnection) -> Answer | ResponseError:
     try:
-        told = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
-        return cast("Answer", told)
+        return cast("Answer", await connection.read_response(timeout=math.inf, disconnect_on_error=False))
     except ResponseError as error:
         return error  # of this question; the next one has an answer of its own
 
