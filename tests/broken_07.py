@@ -43,7 +43,11 @@ BROKEN = {
     # One store for all sessions, as in the SDK's example.
     "crosses sessions": [
         Edit("sessions.py", "log = logging", "ONE_FOR_ALL = ReplayBuffer(5000)\nlog = logging"),
-        Edit("sessions.py", "self.buffer = ReplayBuffer(max_events)", "self.buffer = ONE_FOR_ALL"),
+        Edit(
+            "sessions.py",
+            "        self.reader: object",
+            "        self.buffer = ONE_FOR_ALL\n        self.reader: object",
+        ),
     ],
     # As the SDK answers what its store does not know.
     "empty 200 for an unknown id": [
