@@ -1,4 +1,4 @@
-"""Grades the exercise from outside: a burst is sent while nobody listens, and what was kept of it is weighed."""
+"""Grades the exercise from outside: sends a burst while nobody listens, and weighs what was kept of it."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ class Session:
     async def burst(self, count: int) -> None:
         """The server is told to run one burst at a time: so when it takes this one, the last one is over."""
         call: JsonValue = {"name": "send_burst", "arguments": {"count": count, "interval": 0}}
-        while (await self._post("tools/call", call)).json()["result"]["isError"]:
+        while (await self._post("tools/call", call)).json()["result"]["isError"]:  # noqa: ASYNC110 (only the wire is ours)
             await asyncio.sleep(0.05)
 
     async def _post(self, method: str, params: JsonValue) -> httpx.Response:
