@@ -15,10 +15,10 @@ import httpx
 from httpx_sse import EventSource, SSEError
 from pydantic import JsonValue
 
-from death import STAGES, Death
-from handshake import handshake
-from messages import Content, Message, Progress, RefusedError, ToolResult, Wire
-from say import say
+from client_side.death import STAGES, Death
+from client_side.handshake import handshake
+from client_side.messages import Content, Message, Progress, RefusedError, ToolResult, Wire
+from client_side.say import say
 from session_cache import SessionCache, UnusableError, forget, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
@@ -210,6 +210,10 @@ async def main(flags: argparse.Namespace) -> int:
         forget(flags.cache)
         say("forgotten", f"{flags.cache}: the next run begins anew")
         return 0
+    if flags.two_calls:
+        from trick.two_calls import prove
+
+        return await prove(flags.url, flags.patience)
     kept = f"what is in {flags.cache} is kept for the next run"
     try:
         loopback = httpx.URL(flags.url).host in ("127.0.0.1", "::1", "localhost")  # no proxy leads there
@@ -242,6 +246,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[-1], help="default: %(default)s")
     parser.add_argument("--cache", type=Path, default=Path(".session_cache"), help="default: %(default)s")
     parser.add_argument("--reset", action="store_true", help="forget the call in flight")
+    parser.add_argument(
+        "--two-calls", action="store_true", help="two calls at once by the official client, and a cut"
+    )
     parser.add_argument(
         "--die-at",
         choices=(*STAGES, "never"),

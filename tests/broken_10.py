@@ -7,9 +7,10 @@ from broken_07 import Edit, edited_copy
 from processes import ROOT
 
 LESSON = ROOT / "10_resumption"
-FAST = Edit("server.py", "STATIONS = 6", "STATIONS = 1500")  # a message each millisecond and less
+# A message each millisecond and less.
+FAST = Edit("server_side/weather.py", "STATIONS = 6", "STATIONS = 1500")
 
-NO_DOOR = Edit("door.py", '            check(events, headers["last-event-id"])\n', "")
+NO_DOOR = Edit("server_side/door.py", '            check(events, headers["last-event-id"])\n', "")
 
 BROKEN = {
     "plain store": [
@@ -36,7 +37,7 @@ BROKEN = {
     "has no store": [NO_DOOR, Edit("server.py", "event_store=store", "event_store=None")],
     "never ends its streams": [
         Edit(
-            "session_events.py",
+            "event_store.py",
             "return not stream.is_open and not (self._all",
             "return self._ended and not (self._all",
         )

@@ -17,7 +17,7 @@ from wire_10 import Event, Session, cities, messages, read_events, read_to_the_e
 REPLAY = """
 import asyncio, time
 from mcp.types import JSONRPCNotification, JSONRPCResponse
-from session_events import SessionEvents
+from event_store import SessionEvents
 async def send(event): pass
 async def replay(kept):
     events, best = SessionEvents(kept, 3600.0), 1.0
@@ -248,8 +248,8 @@ def test_a_replay_costs_what_was_missed() -> None:
 
 def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: Path) -> None:
     """Law 8, whether the client ends it or it was idle."""
-    watch = "\nimport threading, gc\ndef tell():\n    import session_events\n    print('held', "
-    watch += "sum(isinstance(o, session_events.Event) for o in gc.get_objects()), flush=True)\n"
+    watch = "\nimport threading, gc\ndef tell():\n    import event_store\n    print('held', "
+    watch += "sum(isinstance(o, event_store.Event) for o in gc.get_objects()), flush=True)\n"
     watch += "    threading.Timer(0.2, tell).start()\n"
     copy = edited_copy(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")
@@ -272,10 +272,9 @@ def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: 
 def test_a_reader_that_stops_reading_is_let_go(tmp_path: Path) -> None:
     """Law 8: until then it holds up its own session; the others go on."""
     big = edited_copy(LESSON, tmp_path, FAST)
-    source = (big / "server.py").read_text(encoding="utf-8")
-    (big / "server.py").write_text(
-        source.replace('f"station {station}', '"x" * 20_000 + f"station {station}')
-    )
+    weather = big / "server_side" / "weather.py"
+    source = weather.read_text(encoding="utf-8")
+    weather.write_text(source.replace('f"station {station}', '"x" * 20_000 + f"station {station}'))
     with serving(big, "--delay", "0.5", "--max-stall", "1", "--max-events", "50") as running:
         slow, other = Session(running.port), Session(running.port)
         with slow.call("Oslo") as stalled:

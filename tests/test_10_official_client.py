@@ -33,7 +33,7 @@ asyncio.run(main(sys.argv[1]))
 @pytest.mark.parametrize("flags", [(), ("--strict",)])
 def test_two_calls_at_once_have_each_its_own_answer(flags: tuple[str, ...]) -> None:
     with serving(LESSON, "--delay", "1.2", "--retry", "100", *flags) as server:
-        code, output = run(LESSON, "two_calls.py", "--url", server.url)
+        code, output = run(LESSON, "client.py", "--two-calls", "--url", server.url)
         assert code == 0, output
         assert server.output.count(" begins") == 2, server.output
     assert "proven    each call has its own answer" in output
@@ -42,13 +42,13 @@ def test_two_calls_at_once_have_each_its_own_answer(flags: tuple[str, ...]) -> N
 def test_across_streams_one_call_is_answered_with_the_other_ones_forecast() -> None:
     """What the specification forbids, and why."""
     with serving(LESSON, "--delay", "1.2", "--retry", "100", "--all-streams") as server:
-        code, output = run(LESSON, "two_calls.py", "--url", server.url)
+        code, output = run(LESSON, "client.py", "--two-calls", "--url", server.url)
     assert code == 1, output
     assert "failed    a wrong answer: Rome was told of Oslo" in output
 
 
 def test_two_calls_without_a_server() -> None:
-    code, output = run(LESSON, "two_calls.py", "--url", "http://127.0.0.1:9/mcp")
+    code, output = run(LESSON, "client.py", "--two-calls", "--url", "http://127.0.0.1:9/mcp")
     assert code == 1
     assert "cannot be reached" in output
     assert "Traceback" not in output

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,55 +11,30 @@ from broken_10 import LESSON
 from cable import cable
 from processes import run, serving, speaking
 from wire_10 import Session, read_events, read_to_the_end
+from workshop.breaks import read
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)?(?: instead)? *\| `(.+?)` \| [\d, ]+ \|$",
-    re.MULTILINE,
-)
-TABLE = [
-    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
-]
+ENOUGH = 400  # seconds for a show on a busy machine; only what hangs uses them up
 FRAMES = re.search(r"```http\n.*?\n\n.*?\n\n(.*?)```", README, re.DOTALL)
 SDK = re.search(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_tables_are_read_whole() -> None:
-    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE)) == 6
+def test_the_table_of_the_trick_is_there() -> None:
+    """`test_10_runs.py` runs it."""
     assert "| `--protocol 2025-06-18` | twice, said aloud | once |" in README
     assert "| `--protocol 2025-11-25` | once | once |" in README
 
 
-@pytest.mark.parametrize(("edit", "flags", "verdict"), TABLE, ids=lambda value: getattr(value, "old", None))
-def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) -> None:
-    copy = edited_copy(LESSON, tmp_path, edit)
-    common = ["client.py", "--cache", str(tmp_path / "cache")]
-    with serving(copy, "--delay", "1.5") as server:
-        common += ["--url", server.url]
-        if flags == ["two_calls.py"]:
-            code, output = run(copy, *flags, "--url", server.url)
-            assert code == 1
-            assert verdict in output
-            return
-        code, output = run(copy, *common, *flags)
-        assert code not in (0, 1), output
-        if verdict == "refused   410":
-            server.wait_for("ready")  # and all but that is evicted
-        elif verdict == "refused   404":
-            time.sleep(1)  # ten times what is allowed; the SDK says nothing when it ends a session
-        _, output = run(copy, *common)
-    assert verdict in output
+SHOWN = {0: "broken: ", 2: "broken: this run should have ended", 5: "broken: "}  # rows of `breaks.toml`
 
 
-SHOWN = {0: "broken: ", 2: "broken: this run should have ended", 5: "broken: "}  # rows of the table
-
-
+@pytest.mark.timeout(ENOUGH)
 @pytest.mark.parametrize("row", SHOWN)
 def test_the_show_fails_when_the_lesson_is_broken(row: int, tmp_path: Path) -> None:
     """Nothing replayed, another call's answer, two runs of the tool mixed: none of them is a good end."""
-    code, output = run(
-        edited_copy(LESSON, tmp_path, TABLE[row][0]), "show.py", "--delay", "1.2", patience=140
-    )
+    (edit,) = read(LESSON)[row].edits
+    copy = edited_copy(LESSON, tmp_path, Edit(edit.file, edit.old, edit.new))
+    code, output = run(copy, "show.py", "--delay", "1.2", patience=ENOUGH)
     assert code == 1, output
     assert SHOWN[row] in output
 

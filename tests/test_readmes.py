@@ -131,7 +131,7 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
             else:
                 if server:
                     words = [word.replace("http://127.0.0.1:8000/mcp", server.url) for word in words]
-                by_default = words[2] in ("client.py", "two_calls.py") and server and server.url not in words
+                by_default = words[2] == "client.py" and server and server.url not in words
                 there = ["--url", server.url] if by_default and server else []
                 uv = os.environ.get("UV", "uv")
                 quiet = "-q" if words[2].endswith(".py") else "--no-sync"  # a script's environment is its own

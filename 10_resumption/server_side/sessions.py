@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 from starlette.types import ASGIApp
 
-from session_events import SessionEvents
+from event_store import SessionEvents
 
 log = logging.getLogger("server")
 

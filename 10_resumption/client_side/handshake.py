@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
-from messages import Initialized, Message, Wire
+from client_side.messages import Initialized, Message, Wire
 from session_cache import SessionCache
 
 

@@ -9,13 +9,12 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from event_store import InMemoryEventStore, current
+from event_store import EvictedError, InMemoryEventStore, NotIssuedError, SessionEvents, current
 from plumbing.before_sdk import in_our_revision, with_body, with_plain_headers
 from plumbing.body import Bodies
 from plumbing.door import Refusal
 from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
-from session_events import EvictedError, NotIssuedError, SessionEvents
-from sessions import Sessions
+from server_side.sessions import Sessions
 
 log = logging.getLogger("server")
 

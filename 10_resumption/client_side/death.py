@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from say import say
+from client_side.say import say
 
 STAGES = {
     "connecting": "before anything is sent",
