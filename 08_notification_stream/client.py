@@ -8,6 +8,7 @@ missed  sent while nobody was, and replayed
 import argparse
 import asyncio
 import logging
+import os
 import re
 import sys
 import time
@@ -19,9 +20,9 @@ from mcp import MCPError
 from mcp.client import Client
 from mcp.types import LoggingMessageNotificationParams, TextContent
 
-from board import Board
-from proof import Data, Proof
-from switch import Switch, switch
+from client_side.board import Board
+from client_side.proof import Data, Proof
+from plumbing.switch import Switch, switch
 
 NAMES = ("ada", "bob", "cyd", "dot", "eva", "fay", "gus", "hal")
 TOOL = "start-notification-stream"
@@ -116,6 +117,7 @@ def first_of(group: BaseExceptionGroup[MCPError | OSError | httpx2.TransportErro
 async def main(flags: argparse.Namespace) -> int:
     # The SDK logs tracebacks for what Ctrl-C interrupts; what a cut does to a call, the proof says.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"  # no proxy leads to our own switch on loopback
     board = Board()
     callers = [Caller(place, flags, board) for place in range(flags.callers)]
     board.proofs = [caller.proof for caller in callers]

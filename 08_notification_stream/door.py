@@ -16,7 +16,7 @@ from plumbing.before_sdk import in_our_revision, with_body, with_plain_headers
 from plumbing.body import Bodies
 from plumbing.door import PROTOCOLS, Refusal
 from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
-from settings import Settings
+from server_side.settings import Settings
 
 log = logging.getLogger("server")
 

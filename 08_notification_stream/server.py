@@ -5,10 +5,6 @@ standing stream    the session's one GET: what belongs to no request
 event, id and the rest are explained in `event_store.py`
 """
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
-
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -18,19 +14,18 @@ from starlette.routing import Route
 
 from door import Door
 from event_store import SessionEventStore
-from notifications import Notifications
 from plumbing.door import Guard
-from plumbing.launch import before_exit, launch
+from plumbing.launch import launch
 from plumbing.under_way import UnderWay
-from settings import Settings, show_log
+from server_side.notifications import Notifications
+from server_side.running import Running
+from server_side.settings import Settings
 
 
 def create_app(settings: Settings) -> Starlette:
-    tool = Notifications(settings.max_calls, settings.max_idle)
-    server = Server("notification-stream", version="1.0.0", on_list_tools=tool.list, on_call_tool=tool.call)
-    server.add_request_handler("logging/setLevel", SetLevelRequestParams, tool.set_level)
+    """The SDK between our store, which keeps each event, and our door, which knows whose events they are."""
     manager = StreamableHTTPSessionManager(
-        server,
+        notification_server(settings),
         event_store=SessionEventStore(),
         json_response=settings.json_response,
         retry_interval=settings.retry,
@@ -41,33 +36,17 @@ def create_app(settings: Settings) -> Starlette:
     )
     under_way = UnderWay(manager.handle_request)
     door = Door(under_way, settings)
-    endpoint = Guard(door, settings)
+    guard = Guard(door, settings)
+    running = Running(manager, settings.log_level, [door.close, under_way.end_all])
+    return Starlette(routes=[Route("/mcp", guard), Route("/mcp/", guard)], lifespan=running.lifespan)
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        """The sessions and their tools live in a group, which ends when the server stops."""
-        show_log(settings.log_level)
-        started, stopping = asyncio.Event(), asyncio.Event()
 
-        async def sessions() -> None:
-            async with manager.run():
-                started.set()
-                await stopping.wait()
-
-        def stop() -> None:
-            door.close()
-            under_way.end_all()
-            stopping.set()
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(sessions())
-            await started.wait()
-            with before_exit(stop):
-                yield
-            stop()
-
-    routes = [Route("/mcp", endpoint), Route("/mcp/", endpoint)]
-    return Starlette(routes=routes, lifespan=lifespan)
+def notification_server(settings: Settings) -> Server:
+    """An ordinary MCP server: it knows nothing of stores, cuts and cursors."""
+    tool = Notifications(settings.max_calls, settings.max_idle)
+    server = Server("notification-stream", version="1.0.0", on_list_tools=tool.list, on_call_tool=tool.call)
+    server.add_request_handler("logging/setLevel", SetLevelRequestParams, tool.set_level)
+    return server
 
 
 mcp_app = create_app(Settings())

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from client_side.death import STAGES, Death
 from client_side.handshake import handshake
 from client_side.messages import Content, Message, Progress, RefusedError, ToolResult, Wire
-from client_side.say import say
+from plumbing.say import say
 from session_cache import SessionCache, UnusableError, forget, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
@@ -274,6 +274,7 @@ if __name__ == "__main__":
 # requires-python = ">=3.11"
 # dependencies = [
 #   "httpx-sse>=0.4.3,<1",
+#   "httpx2>=2.16,<3",
 #   "httpx>=0.28,<1",
 #   "mcp>=2.3,<3",
 #   "pydantic>=2.12,<3",

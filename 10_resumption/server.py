@@ -61,6 +61,7 @@ if __name__ == "__main__":
 # requires-python = ">=3.11"
 # dependencies = [
 #   "httpx-sse>=0.4.3,<1",
+#   "httpx2>=2.16,<3",
 #   "httpx>=0.28,<1",
 #   "mcp>=2.3,<3",
 #   "pydantic>=2.12,<3",

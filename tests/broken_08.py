@@ -14,8 +14,8 @@ PLAIN = (
         "import SessionEventStore\nfrom plain_store_08 import PlainStore",
     ),
     Edit("server.py", "event_store=SessionEventStore()", "event_store=PlainStore()"),
-    Edit("server.py", "Guard(door,", "Guard(manager.handle_request,"),
-    Edit("notifications.py", "if current.get() not in self._silenced:", "if not self._silenced:"),
+    Edit("server.py", "guard = Guard(door,", "guard = Guard(manager.handle_request,"),
+    Edit("server_side/notifications.py", "if current.get() not in self._silenced:", "if not self._silenced:"),
 )
 
 

@@ -85,6 +85,15 @@ def test_a_server_that_is_down_is_one_sentence() -> None:
     assert "uv run server.py" in output
 
 
+def test_no_proxy_stands_before_loopback(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    code, output = client(server, "--callers", "1")
+    assert code == 0, output
+
+
 @POSIX
 def test_ctrl_c_ends_it(server: Server) -> None:
     asked, before = ("--url", server.url, "--interval", "5"), server.output.count("notifications begin")

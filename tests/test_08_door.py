@@ -168,7 +168,7 @@ def test_with_json_response_there_is_no_stream_to_resume() -> None:
 
 def test_a_reader_that_stops_reading_is_let_go(tmp_path: Path) -> None:
     """Until then it holds up the calls of its own session; afterwards it may resume."""
-    wide = Edit("notifications.py", "max_length=60", "max_length=60_000")
+    wide = Edit("server_side/notifications.py", "max_length=60", "max_length=60_000")
     with serving(edited_copy(LESSON, tmp_path, wide), "--max-stall", "0.5", "--max-events", "2000") as server:
         session, other = Session(server.port), Session(server.port)
         with session.call(600, 0, "x" * 40_000) as asleep:

@@ -78,3 +78,18 @@ def test_a_client_session_resumes_in_a_new_process(tmp_path: Path) -> None:
         assert "'city': 'Lisbon'" in output
         server.wait_for("resumed after")
         assert server.output.count(" begins") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--max-calls", "1"), "There are as many forecasts at work as there may be"),
+        (("--max-body", "1"), "failed "),
+    ],
+)
+def test_two_calls_that_are_refused_are_one_sentence(flags: tuple[str, ...], says: str) -> None:
+    with serving(LESSON, "--delay", "0.6", *flags) as server:
+        code, output = run(LESSON, "client.py", "--two-calls", "--url", server.url)
+    assert code == 1, output
+    assert says in output
+    assert "Traceback" not in output

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from client_side.say import say
+from plumbing.say import say
 
 STAGES = {
     "connecting": "before anything is sent",

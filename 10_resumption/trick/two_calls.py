@@ -1,9 +1,7 @@
 """The official client makes two calls at once, and both are cut: has each call its own forecast?"""
 
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
 import httpx2
@@ -12,7 +10,8 @@ from mcp.client import Client
 from mcp.types import TextContent
 from pydantic import BaseModel, ValidationError
 
-from client_side.say import say
+from plumbing.say import say
+from plumbing.switch import switch
 
 
 class Forecast(BaseModel):
@@ -25,50 +24,11 @@ class ToolError(Exception):
     """The tool has said no."""
 
 
-@contextlib.asynccontextmanager
-async def cable(url: str) -> AsyncGenerator[tuple[str, Callable[[], None]]]:
-    """A proxy in between: the URL that leads through it, and how to cut what is connected."""
-    there, ends = urlsplit(url), set[asyncio.StreamWriter]()
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # a cut ends it
-            while some := await reader.read(65536):
-                writer.write(some)
-                await writer.drain()
-        writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            answers, server = await asyncio.open_connection(there.hostname, there.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        ends.update((writer, server))
-        await asyncio.gather(carry(reader, server), carry(answers, writer))
-        ends.difference_update((writer, server))
-
-    def cut() -> None:
-        for end in list(ends):
-            end.transport.abort()
-
-    async with asyncio.TaskGroup() as connections:
-
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connections.create_task(connect(reader, writer))
-
-        listener = await asyncio.start_server(accept, "127.0.0.1", 0)
-        try:
-            yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}{there.path}", cut
-        finally:
-            listener.close()
-            cut()
-
-
 async def two_calls(url: str) -> dict[str, str]:
     """The answer to each city, as the client has it."""
     begun = {city: asyncio.Event() for city in ("Oslo", "Rome")}
     answers: dict[str, str] = {}
-    async with cable(url) as (through, cut), Client(through, mode="legacy") as client:
+    async with switch(url, say) as (own, through), Client(through, mode="legacy") as client:
 
         async def call(city: str) -> None:
             async def progressed(progress: float, total: float | None, message: str | None) -> None:
@@ -86,7 +46,7 @@ async def two_calls(url: str) -> dict[str, str]:
                 calls.create_task(call(city))
                 await has_begun.wait()
             say("severed", "the connections of both calls; the client resumes each by itself")
-            cut()
+            own.cut(standing=True)
     return {city: answers[city] for city in begun}
 
 

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from proof import Proof
+from client_side.proof import Proof
 
 STYLES = {"proven": "bold green", "answer": "green"}
 TROUBLE = ("severed", "lost", "refused", "silence", "failed")

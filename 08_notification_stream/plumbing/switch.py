@@ -1,4 +1,4 @@
-"""The client's own switch: a TCP proxy between the SDK and the server, which neither of them knows of."""
+"""A switch: a TCP proxy between the SDK's client and the server. Neither of them knows of it."""
 
 import asyncio
 import contextlib
@@ -90,11 +90,11 @@ async def switch(url: str, tell: Callable[[str, str], None]) -> AsyncGenerator[t
     there = urlsplit(url)
     own = Switch(there.hostname or "", there.port or 80, tell)
     async with asyncio.TaskGroup() as connections:
-        listener = await asyncio.start_server(
-            lambda reader, writer: connections.create_task(own.accept(reader, writer)) and None,
-            "127.0.0.1",
-            0,
-        )
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.create_task(own.accept(reader, writer))
+
+        listener = await asyncio.start_server(accept, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         try:
             yield own, f"http://127.0.0.1:{port}{there.path}"
