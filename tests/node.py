@@ -32,7 +32,7 @@ def packages(project: Path) -> Path:
             shutil.copy(project / name, fresh)
         npm = next(WHEEL.rglob("npm/bin/npm-cli.js"))
         command = [NODE, str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
-        installed = subprocess.run(command, cwd=fresh, capture_output=True, text=True, timeout=120)
+        installed = subprocess.run(command, cwd=fresh, capture_output=True, text=True, timeout=150)
         assert installed.returncode == 0, installed.stderr
         with contextlib.suppress(OSError):  # another test was quicker
             fresh.rename(kept)

@@ -15,7 +15,7 @@ from pathlib import Path
 from forked import Program, can_fork
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 40.0  # seconds; long, since it is only ever used up by a failure, and machines are busy
+PATIENCE = 150.0  # seconds; long, since it is only ever used up by a failure, and machines are busy
 
 
 def started(command: list[str], folder: Path) -> subprocess.Popen[str] | Program:

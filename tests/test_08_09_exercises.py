@@ -20,7 +20,7 @@ def solved_copy(lesson: Path, folder: Path) -> Path:
     if not patch.exists():
         patch = ROOT / "solutions" / f"{lesson.name[:2]}.patch"
     copy = edited_copy(lesson, folder)
-    subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True, timeout=20)
+    subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True, timeout=150)
     return copy
 
 

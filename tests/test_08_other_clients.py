@@ -60,6 +60,6 @@ def inspect(inspector: str, words: list[str], folder: Path) -> tuple[int, dict[s
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=150,
     )
     return told.returncode, json.loads(told.stdout)

@@ -58,7 +58,7 @@ def test_break_it(tmp_path: Path) -> None:
 
 def test_the_show_ends_as_it_should_and_as_shown() -> None:
     assert SHOWN
-    code, output = run(ROOT, "-m", "workshop", "09", patience=50)
+    code, output = run(ROOT, "-m", "workshop", "09")
     assert code == 0, output
     assert output.splitlines()[-1] == "show    each act ended as it should"
     proven = [line for line in output.splitlines() if line.startswith("client  proven")]

@@ -79,7 +79,7 @@ def play(newman: Path, server: Server, folder: Path, *more: str) -> tuple[int, R
         str(report),
         *more,
     ]
-    code = subprocess.run(command, capture_output=True, timeout=90).returncode
+    code = subprocess.run(command, capture_output=True, timeout=150).returncode
     return code, Report.model_validate_json(report.read_text(encoding="utf-8")).run
 
 

@@ -45,7 +45,7 @@ def test_each_contender_has_each_number_and_its_ratio(tmp_path: Path) -> None:
 
 
 def test_the_window_has_each_number_and_loses_nothing() -> None:
-    code, output = run(BENCHMARKS, "window.py", "--quick", patience=50)
+    code, output = run(BENCHMARKS, "window.py", "--quick")
     assert code == 0, output
     stores = rows(output, "Stores")
     assert list(stores) == ["bare deque", "lesson 07", "lesson 08", "lesson 09"], output

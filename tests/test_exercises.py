@@ -9,7 +9,7 @@ import pytest
 from processes import ROOT, run
 
 LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/check.py"))
-PATIENCE = 140.0
+PATIENCE = 150.0
 
 
 def graded(lesson: Path, folder: Path, patch: str | None = None) -> tuple[int, str]:
@@ -18,7 +18,7 @@ def graded(lesson: Path, folder: Path, patch: str | None = None) -> tuple[int, s
     )
     if patch:
         solution = ROOT / "solutions" / patch
-        subprocess.run(["git", "apply", str(solution)], cwd=folder, check=True, timeout=20)
+        subprocess.run(["git", "apply", str(solution)], cwd=folder, check=True, timeout=150)
     return run(folder / lesson.name, "check.py", patience=PATIENCE)
 
 

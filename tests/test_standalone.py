@@ -66,7 +66,7 @@ def test_a_script_names_what_its_lesson_needs(script: Path) -> None:
 @pytest.fixture(scope="module")
 def prepared() -> str:
     """uv, after `workshop --prepare` has fetched all."""
-    code, output = run(ROOT, "-m", "workshop", "--prepare", patience=120)
+    code, output = run(ROOT, "-m", "workshop", "--prepare")
     assert code == 0, output
     return os.environ.get("UV", "uv")
 

@@ -30,7 +30,7 @@ LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/server.py"))
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3|4|9|10)[0-7][;m]")
 GOOD_END = re.compile(r"proven|as it should|gallery|caught|12 lies|each lie", re.IGNORECASE)
-PATIENCE = 140.0  # seconds; only what hangs uses them up
+PATIENCE = 150.0  # seconds; only what hangs uses them up
 WORKSHOP = (sys.executable, "-m", "workshop")
 
 

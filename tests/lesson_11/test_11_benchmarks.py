@@ -22,7 +22,7 @@ def a_redis(tmp_path: Path) -> Generator[None]:
 
 
 def test_each_storage_has_each_number_and_its_ratio() -> None:
-    code, output = run(BENCHMARKS, "many_workers.py", "--quick", patience=50)
+    code, output = run(BENCHMARKS, "many_workers.py", "--quick")
     assert code == 0, output
     rows = re.findall(rf"^ *(bare|lesson 11) +((?:{CELL} *)+)$", output, re.MULTILINE)
     shown = [(name, len(re.findall(CELL, cells))) for name, cells in rows]
@@ -37,7 +37,7 @@ def test_each_storage_has_each_number_and_its_ratio() -> None:
 )
 def test_the_soak_counts_and_loses_nothing(storage: str, fault: str) -> None:
     flags = f"--storage {storage} --faults {fault} --sessions 10 --rate 20 --seconds 4 --most 1 --pause 1"
-    code, output = run(BENCHMARKS, "soak.py", *flags.split(), "--workers", "2", "--deaf", "0", patience=50)
+    code, output = run(BENCHMARKS, "soak.py", *flags.split(), "--workers", "2", "--deaf", "0")
     assert code == 0, output
     told = dict(line for line in re.findall(r"^(\w[\w ,']*?)  +(\S.*)$", output, re.MULTILINE))
     assert told["delivered"].startswith("845 ("), output

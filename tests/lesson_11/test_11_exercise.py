@@ -30,7 +30,7 @@ def checked(lesson: Path, redis: RedisServer, max_bytes: str) -> str:
     """The last line of the check."""
     (check,) = CHECK
     with serving(lesson, "--redis", redis.url, *QUICK, "--max-bytes", max_bytes) as server:
-        return run(lesson, *check.split(), "--url", server.url, patience=40)[1].splitlines()[-1]
+        return run(lesson, *check.split(), "--url", server.url)[1].splitlines()[-1]
 
 
 async def bytes_kept(redis: RedisServer) -> int:

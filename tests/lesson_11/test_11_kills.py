@@ -69,7 +69,7 @@ def test_sqlite_survives_its_only_process(tmp_path: Path, monkeypatch: pytest.Mo
     """The show on a machine that has no Redis, and no uv to get one: it says what it leaves out."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("UV", raising=False)
-    code, output = run(LESSON, "show.py", "--kill", "redis", "--interval", "0.2", patience=100)
+    code, output = run(LESSON, "show.py", "--kill", "redis", "--interval", "0.2")
     assert code == 0, output
     said = output.splitlines()
     assert (
