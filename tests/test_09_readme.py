@@ -2,58 +2,14 @@
 
 import re
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from broken_07 import Edit, edited_copy
 from broken_09 import LESSON
 from cable import cable
-from network_09 import press
-from processes import ROOT, cuttable, run, serving, speaking
+from processes import ROOT, run, serving, speaking
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)? *\| `(.+?)` \| [\d, ]+ \|$", re.MULTILINE
-)
-TABLE = [
-    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
-]
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
 SHOWN = re.search(r"```text\n(.*?)```", README, re.DOTALL)
-
-
-def test_the_table_is_read_whole() -> None:
-    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE)) == 6
-
-
-def broken_run(row: tuple[Edit, list[str], str], folder: Path) -> str:
-    """What the client says of a copy with one edit."""
-    edit, flags, _ = row
-    copy = edited_copy(LESSON, folder, edit)
-    with (
-        serving(copy, "--retry", "20", *flags) as server,
-        cuttable(server.port) as network,
-    ):
-        asked = ("--url", network.url, "--steps", "20", "--seconds", "2", "--patience", "4")
-        with speaking(copy, sys.executable, "client.py", *asked, "--longest-wait", "0.2") as build:
-            build.wait_for("^live +4 of")
-            press(network, "cut")
-            build.wait_for("^lost ")
-            time.sleep(1)  # longer than the window of those who have a short one
-            press(network, "restore")
-            build.finish()
-            return build.output
-
-
-def test_break_it(tmp_path: Path) -> None:
-    """All at the same time, since each waits more than it works."""
-    folders = [tmp_path / str(number) for number in range(len(TABLE))]
-    with ThreadPoolExecutor(len(TABLE)) as runs:
-        outputs = list(runs.map(broken_run, TABLE, folders))
-    for (edit, _, verdict), output in zip(TABLE, outputs, strict=True):
-        assert verdict in output, f"{edit.new}\n{output}"
-        assert "failed " in output or "begun another one" in verdict, output
 
 
 def test_the_show_ends_as_it_should_and_as_shown() -> None:
