@@ -11,18 +11,14 @@ LESSON = ROOT / "12_prove_it"
 
 @pytest.mark.timeout(400)
 def test_each_lie_is_caught_by_name() -> None:
-    """A seed may miss a lie that is a matter of moments: others are tried then; honesty passes with each."""
     code, lies = run(LESSON, "server.py", "--list")
     assert code == 0
-    assert len(lies.splitlines()) == 14
-    code, output = 1, ""
-    for _ in range(3):
-        code, output = run(ROOT, "-m", "workshop", "12")
-        assert "the honest server passes" in output, output
-        if code == 0:
-            break
+    honest, *others = (line.split()[:2] for line in lies.splitlines())
+    assert honest == ["honest", "-"]
+    assert len(others) >= 13
+    code, output = run(ROOT, "-m", "workshop", "12", patience=380)
     assert code == 0, output
-    assert "13 of 13 lies caught by name; the honest server passes" in output
-    for line in lies.splitlines()[1:]:
-        name = line.split()[0]
-        assert re.search(rf"^ ?{name} .*X", output, re.M), name
+    assert f"{len(others)} of {len(others)} lies caught by name; the honest server passes" in output
+    assert re.search("^ ?honest +nothing +passes *$", output, re.M), output
+    for name, deserved in others:
+        assert re.search(rf"^ ?{name} +{deserved} +caught: {deserved}\b", output, re.M), output

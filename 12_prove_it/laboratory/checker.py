@@ -126,6 +126,7 @@ class Order:
     side_by_side: int = 12  # cases at the same time
     long_args: Arguments | None = None
     flood: int | None = None  # messages in one session; None: until some are forgotten
+    sought: str = ""  # a verdict at which it is enough
 
     def cases(self, law: Law) -> list[Case]:
         number = 1 if self.one_case else max(1, round(law.cases * self.thorough))
@@ -194,7 +195,7 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
         async with slots:
             name = f"law {result.law.number}, {result.law.name}, seed {case.seed}"
             under_way.append(name)
-            if result.broken < ENOUGH and not report.died:
+            if result.broken < ENOUGH and not report.died and order.sought not in report.verdicts:
                 await put(lab, report, result, case, until, under_way)
             if report.died:
                 result.unknown = f"the server no longer answers, since this was asked: {report.died}"

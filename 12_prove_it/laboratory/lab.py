@@ -30,6 +30,7 @@ LINGER = 0.25  # seconds in which a standing stream may yet bring what it should
 SURVEY = 20.0  # seconds for the first word on a stream of which nothing is known yet
 LAZY = 0.5  # seconds; some servers do not answer a GET before there is something to send
 MOST_KEPT = 20_000  # messages of a session; who keeps more on purpose says so with --flood
+SURELY = 0.8  # of the shortest uncut run
 SECOND_LOOK = 3  # times its patience the checker looks once more, before it says that nothing comes
 
 Arguments = dict[str, JsonValue]
@@ -102,6 +103,10 @@ class Play:
         return {"POST": self.post, "GET": self.get} | {
             f"POST {n}": stream for n, stream in enumerate(self.posts[1:], 2)
         }
+
+    def early(self, times: Sequence[float]) -> int:
+        """How many of these times were surely before the tool had ended."""
+        return sum(time - self.called < SURELY * self.oracle.shortest for time in times)
 
     def due(self, name: str) -> list[str]:
         """What is due on one of its streams; on the standing one, what all calls send."""

@@ -112,6 +112,7 @@ class Oracle:
     due: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # plain messages, by method
     longest_gap: float = 0.0
     lasts: float = 0.0
+    shortest: float = float("inf")  # that it has lasted
 
     def learn(self, method: str, runs: Sequence[Sequence[JsonValue]]) -> bool:
         """Find what varies between runs; False: not even their numbers of messages agree."""

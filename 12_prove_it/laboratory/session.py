@@ -127,6 +127,8 @@ class Stream:
     events: list[Event] = field(default_factory=list[Event])  # messages only, in the order in which they came
     ids: list[str] = field(default_factory=list[str])  # of all events, the priming ones too
     ends: list[End] = field(default_factory=list[End])
+    stood: list[float] = field(default_factory=list[float])  # when each connection was answered by a stream
+    ended: list[float] = field(default_factory=list[float])  # when each was over
     reused: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     cursor: str = ""
     retry: float | None = None
@@ -164,6 +166,7 @@ class Stream:
         """Read one connection, resumed where there is a cursor, until it ends or there is enough."""
         end = await self._read(patience, enough)
         self.ends.append(end)
+        self.ended.append(now())
         self.stands.clear()
         self.changed.set()
         return end
@@ -214,6 +217,7 @@ class Stream:
             return End.REFUSED
         if self.cursor or self.method == "GET":
             self.stands.set()
+        self.stood.append(now())
         parser, size = Parser(), 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)

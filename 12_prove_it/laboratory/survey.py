@@ -181,6 +181,8 @@ def learn(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
             times = [play.called, *(event.at for event in stream.events)]
             oracle.longest_gap = max([oracle.longest_gap, *(b - a for a, b in pairwise(times))])
             oracle.lasts = max([oracle.lasts, *(time - times[0] for time in times)])
+            if len(times) > LEAST:
+                oracle.shortest = min(oracle.shortest, times[-1] - times[0])
     must_have_worked(lab.tool, plays[0].post)
 
 

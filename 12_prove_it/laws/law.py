@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from laboratory.lab import BrokenError, Lab, NotReachedError, Play
+from laboratory.lab import SURELY, BrokenError, Lab, NotReachedError, Play, UnknownError
 from laboratory.oracle import Fault, Verdict
 from laboratory.session import LONGEST_RETRY, End, Session, Stream
+
+TRIES = 3  # a connection may be lost by chance, a kept one above all
 
 
 class Weight(StrEnum):
@@ -123,6 +125,34 @@ def broken(verdict: Verdict, expected: str, came: str, evidence: object = "") ->
 
 def home(lab: Lab, play: Play) -> Stream:
     return play.post if lab.home == "POST" else play.get
+
+
+async def whole_run(
+    lab: Lab, *, fast: bool = False, session: Session | None = None, direct: bool = False
+) -> tuple[Play, Stream]:
+    """An uncut call that is what it should be, and the stream at home: what its ids bring is asked next."""
+    events_at_home(lab, fast=fast)
+    for _ in range(TRIES):
+        play = await lab.play(lab.fast if fast else lab.slow, session=session, direct=direct)
+        lab.must_be_whole(play)
+        if len(home(lab, play).ids) > 1:
+            return play, home(lab, play)
+    raise UnknownError("calls that nobody cut were lost before their first id came")
+
+
+async def in_time(lab: Lab, play: Callable[[], Awaitable[Play]], resumes: int) -> None:
+    """Plays until it was cut while the tool ran, and resumed so often: a busy machine may be late."""
+    for _ in range(TRIES):
+        played = await play()
+        lab.must_be_whole(played)
+        stream = home(lab, played)
+        if played.early(stream.ended[:1]) and played.early(stream.stood[1:]) >= resumes:
+            return
+        if (resumes + 3) * lab.peer.latency > SURELY * played.oracle.shortest:
+            return  # the server itself is too slow for that
+    raise UnknownError(
+        "the tool was over before it could be cut: ask for longer pauses, on a less busy machine"
+    )
 
 
 def events_at_home(lab: Lab, *, fast: bool = False) -> int:

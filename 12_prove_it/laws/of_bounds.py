@@ -9,10 +9,12 @@ from laboratory.oracle import Verdict
 from laboratory.session import now
 from laboratory.wire import Cut, How
 from laws.eviction import flooded
-from laws.law import Case, Weight, broken, events_at_home, home, law, resumed
+from laws.law import Case, Weight, broken, events_at_home, home, law, resumed, whole_run
 
 TRIES = 9
 AT_ONCE = 1.0  # seconds, and a moment of the server's
+FILLS = 5000  # characters: thousands of messages of this length fill every buffer on the way
+LONG_AWAY = 30.0  # seconds
 LARGE = 16_000_000  # bytes; more than a JSON-RPC message is
 
 
@@ -70,18 +72,26 @@ async def bodies_are_bounded(lab: Lab, case: Case) -> None:
     heavy=True,
 )
 async def a_stalled_reader_hinders_nobody(lab: Lab, case: Case) -> None:
+    """Long tokens, which come back in each message, fill what lies between; some servers refuse them."""
     events_at_home(lab, fast=True)
-    session = await lab.session()
-    stall = {lab.home: [Cut(1, 0, How.SILENCE)]}
-    playing = asyncio.create_task(lab.play(lab.fast, stall, away=lab.fast.lasts + 0.5, session=session))
-    try:
-        await asyncio.sleep(lab.fast.lasts * 0.8)  # long enough for what is not read to pile up
-        answer, message = await session.call("ping", {})
-        if "result" not in message:
-            raise broken(Verdict.HUNG, "an answer to a ping", f"none in {lab.peer.patience:g} s", answer)
-    finally:
-        playing.cancel()
-        await asyncio.wait({playing})
+    for more in ("x" * FILLS, ""):
+        session = await lab.session()
+        stall = {lab.home: [Cut(1, 0, How.SILENCE)]}
+        playing = asyncio.create_task(
+            lab.play(lab.fast, stall, away=LONG_AWAY + lab.fast.lasts, session=session, more=more)
+        )
+        try:
+            await asyncio.wait({playing}, timeout=1.0 + lab.fast.lasts)  # so that it piles up
+            await session.call("ping", {})
+        except TimeoutError:
+            told = f"none in {lab.peer.patience:g} s, while one of its streams is not read"
+            raise broken(Verdict.HUNG, "an answer to a ping", told) from None
+        finally:
+            stands = not playing.done()
+            playing.cancel()
+            await asyncio.wait({playing})
+        if stands:
+            return
 
 
 # --- 10. Prompt
@@ -97,12 +107,11 @@ async def a_stalled_reader_hinders_nobody(lab: Lab, case: Case) -> None:
     heavy=True,
 )
 async def a_replay_begins_at_once(lab: Lab, case: Case) -> None:
-    events_at_home(lab)
-    play = await lab.play(lab.slow)
+    play, stream = await whole_run(lab)
     (soonest,) = await quickest(lab, play, tries=3)
     if soonest > AT_ONCE + 4 * lab.peer.latency:
         told = f"{soonest:.1f} s, where a ping takes {lab.peer.latency:.3f} s"
-        raise broken(Verdict.HUNG, "what is kept, at once", told, home(lab, play).evidence())
+        raise broken(Verdict.HUNG, "what is kept, at once", told, stream.evidence())
 
 
 @law(
@@ -115,8 +124,7 @@ async def a_replay_begins_at_once(lab: Lab, case: Case) -> None:
     heavy=True,
 )
 async def a_replay_costs_what_was_missed(lab: Lab, case: Case) -> None:
-    events_at_home(lab, fast=True)
-    few, many = await asyncio.gather(lab.play(lab.slow), lab.play(lab.fast))
+    (few, _), (many, _) = await asyncio.gather(whole_run(lab), whole_run(lab, fast=True))
     small, large = await quickest(lab, few, many)
     if large > 3 * small + 0.003:
         kept = len(home(lab, many).events)

@@ -10,7 +10,7 @@ from laboratory.lab import Lab, NotReachedError, Play
 from laboratory.oracle import Verdict
 from laboratory.session import Session, Stream
 from laboratory.wire import Cut
-from laws.law import Case, Weight, broken, events_at_home, home, law, replayed
+from laws.law import Case, Weight, broken, events_at_home, law, replayed, whole_run
 
 NOT_ANOTHERS = "Resumability: the server MUST NOT replay messages of a different stream"
 FOREIGN = (Verdict.FOREIGN_STREAM, Verdict.FOREIGN_SESSION)
@@ -49,12 +49,8 @@ async def twins_are_kept_apart(lab: Lab, case: Case) -> None:
     Verdict.FOREIGN_SESSION,
 )
 async def no_id_opens_another_session(lab: Lab, case: Case) -> None:
-    events_at_home(lab)
-    own, other = await asyncio.gather(lab.play(lab.slow), lab.play(lab.slow))
-    theirs = home(lab, other)
-    for event_id in sorted(
-        {theirs.ids[0], case.rng.choice(theirs.ids), theirs.ids[-1]} - set(home(lab, own).ids)
-    ):
+    (own, ours), (other, theirs) = await asyncio.gather(whole_run(lab), whole_run(lab))
+    for event_id in sorted({theirs.ids[0], case.rng.choice(theirs.ids), theirs.ids[-1]} - set(ours.ids)):
         must_not_bring(await replayed(own.session, event_id, 1), other, event_id, "another session's id")
 
 
@@ -67,9 +63,8 @@ async def no_id_opens_another_session(lab: Lab, case: Case) -> None:
     Verdict.FOREIGN_SESSION,
 )
 async def an_id_needs_its_session(lab: Lab, case: Case) -> None:
-    events_at_home(lab)
-    play = await lab.play(lab.slow)
-    event_id = home(lab, play).ids[0]
+    play, stream = await whole_run(lab)
+    event_id = stream.ids[0]
     version = {"mcp-protocol-version": play.session.headers["mcp-protocol-version"]}
     nobody = Session(lab.peer, version, 1)
     must_not_bring(await replayed(nobody, event_id, 1), play, event_id, "no session id")

@@ -9,7 +9,7 @@ from laboratory.lab import Lab, NotReachedError
 from laboratory.oracle import Verdict
 from laboratory.session import Stream
 from laws.eviction import flooded
-from laws.law import Case, Weight, broken, events_at_home, home, law, resumed
+from laws.law import Case, Weight, broken, law, resumed, whole_run
 
 PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 
@@ -26,10 +26,8 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
     Verdict.HUNG,
 )
 async def an_unknown_id_is_refused(lab: Lab, case: Case) -> None:
-    events_at_home(lab)
-    play, other = await asyncio.gather(lab.play(lab.slow), lab.play(lab.slow))
-    own = home(lab, play).ids
-    theirs = home(lab, other).ids[0]
+    (play, stream), (_, another) = await asyncio.gather(whole_run(lab), whole_run(lab))
+    own, theirs = stream.ids, another.ids[0]
     later = re.sub(r"\d+(?!.*\d)", lambda digits: str(int(digits[0]) + 10**6), own[-1])
     for event_id in dict.fromkeys(("!", "-1", "9" * 40, f"{case.rng.getrandbits(128):032x}", later, theirs)):
         if event_id not in own:
@@ -73,14 +71,13 @@ async def an_evicted_id_is_refused(lab: Lab, case: Case) -> None:
     Verdict.SILENT,
 )
 async def an_ended_session_is_404(lab: Lab, case: Case) -> None:
-    events_at_home(lab)
-    play = await lab.play(lab.slow)
+    play, stream = await whole_run(lab)
     deleted = await play.session.delete()
     version = {"mcp-protocol-version": play.session.headers["mcp-protocol-version"]}
     cases = {"a session that never was": version | {"mcp-session-id": "0" * 32}}
     if deleted.status < 400:
         cases["a session that was deleted"] = play.session.headers
-    resume = {"last-event-id": home(lab, play).ids[0]}
+    resume = {"last-event-id": stream.ids[0]}
     for what, told in cases.items():
         for method, headers, content in (
             ("POST", told, PING),

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from sound import Sound
 
 Arguments = dict[str, JsonValue]
-SLOW: Arguments = {"count": 8, "interval": 0.05}
+SLOW: Arguments = {"count": 8, "interval": 0.1}
 FAST: Arguments = {"count": 200, "interval": 0.002}
 
 
