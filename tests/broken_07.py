@@ -1,34 +1,10 @@
 """Servers that break a law: lesson 07, copied and edited in one or two places."""
 
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-
 from processes import ROOT
+from workshop.breaks import Edit, read
 
 LESSON = ROOT / "07_advanced_stream_resumption"
-
-
-@dataclass(frozen=True)
-class Edit:
-    file: str
-    old: str
-    new: str
-
-
-def edited_copy(lesson: Path, folder: Path, *edits: Edit) -> Path:
-    """A copy of a lesson with some lines of it changed; each edit must find its place, once."""
-    copy = folder / lesson.name
-    shutil.copytree(lesson, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for edit in edits:
-        source = (copy / edit.file).read_text(encoding="utf-8")
-        assert source.count(edit.old) == 1, (
-            f"{edit.old!r} stands {source.count(edit.old)} times in {edit.file}"
-        )
-        (copy / edit.file).write_text(source.replace(edit.old, edit.new), encoding="utf-8")
-    return copy
-
-
+ROWS = {row.title: row.edits for row in read(LESSON)}  # the rest of them stands in its `breaks.toml`
 BROKEN = {
     # A replay, and then a subscription: what comes between the two is nobody's.
     "lost in the seam": [
@@ -79,15 +55,7 @@ BROKEN = {
             "place > str(self.last)",
         )
     ],
-    "cancels the tool when the connection is cut": [
-        Edit(
-            "server.py",
-            "                    session.reader = None\n",
-            "                    session.reader = None\n"
-            "                    for burst in session.bursts:\n"
-            "                        burst.cancel()\n",
-        )
-    ],
+    "cancels the tool when the connection is cut": ROWS["Cancel the tool when the connection is cut"],
     "leaves the stream open after the session": [
         Edit("sessions.py", "session.hand_over(None)", "session.reader")
     ],

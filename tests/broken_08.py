@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from broken_07 import Edit, edited_copy
 from processes import ROOT
+from workshop.breaks import Edit, edited
 
 LESSON = ROOT / "08_notification_stream"
 
@@ -21,7 +21,7 @@ PLAIN = (
 
 def plain_copy(folder: Path, *, careful: bool) -> Path:
     """A careful one copies what it replays, and so is not disturbed by what comes meanwhile."""
-    copy = edited_copy(LESSON, folder, *PLAIN)
+    copy = edited(LESSON, folder, *PLAIN)
     source = (ROOT / "tests" / "plain_store_08.py").read_text(encoding="utf-8")
     if careful:
         source = source.replace("in self._events[stream_id]:", "in list(self._events[stream_id]):")

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from broken_07 import Edit, edited_copy
 from processes import ROOT
+from workshop.breaks import Edit, edited
 
 LESSON = ROOT / "10_resumption"
 # A message each millisecond and less.
@@ -55,6 +55,6 @@ BROKEN = {
 
 
 def broken(folder: Path, name: str, *more: Edit) -> Path:
-    copy = edited_copy(LESSON, folder, *BROKEN[name], *more)
+    copy = edited(LESSON, folder, *BROKEN[name], *more)
     shutil.copy(ROOT / "tests" / "plain_store.py", copy)
     return copy

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import BROKEN, LESSON, edited_copy
+from broken_07 import BROKEN, LESSON
 from laws_07 import (
     LAWS,
     law_2_cut_at_every_byte,
@@ -18,6 +18,7 @@ from laws_07 import (
 )
 from processes import Server, serving
 from wire import ENOUGH
+from workshop.breaks import edited
 
 ROOM = ("--max-events", "20000", "--retry", "10")
 
@@ -51,7 +52,7 @@ def test_a_server_is_caught_that(name: str, tmp_path: Path, monkeypatch: pytest.
     if verdict == "hung":
         monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     with (
-        serving(edited_copy(LESSON, tmp_path, *BROKEN[name]), *ROOM) as server,
+        serving(edited(LESSON, tmp_path, *BROKEN[name]), *ROOM) as server,
         pytest.raises(AssertionError) as caught,
     ):
         law(server.port)

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from broken_07 import edited_copy
 from processes import ROOT, cuttable, run, serving
+from workshop.breaks import edited
 
 EIGHTH, NINTH = ROOT / "08_notification_stream", ROOT / "09_flaky_network"
 TOOL = """
@@ -19,7 +19,7 @@ def solved_copy(lesson: Path, folder: Path) -> Path:
     patch = lesson / "solution.patch"
     if not patch.exists():
         patch = ROOT / "solutions" / f"{lesson.name[:2]}.patch"
-    copy = edited_copy(lesson, folder)
+    copy = edited(lesson, folder)
     subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True, timeout=150)
     return copy
 

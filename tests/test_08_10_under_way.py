@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import wire_08
-from broken_07 import Edit, edited_copy
 from processes import ROOT, Server, serving
 from wire import BOTH, PATIENCE, Exchange
+from workshop.breaks import Edit, edited
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has no signal that lets a process wait"
@@ -104,7 +104,7 @@ def test_a_session_is_deleted_under_its_posts(lesson: Path, flags: tuple[str, ..
 
 @pytest.mark.parametrize(("lesson", "flags"), WAYS)
 def test_without_the_mend_it_is_a_traceback(lesson: Path, flags: tuple[str, ...], tmp_path: Path) -> None:
-    server = Server(edited_copy(lesson, tmp_path, WITHOUT), *flags)
+    server = Server(edited(lesson, tmp_path, WITHOUT), *flags)
     try:
         delete_under_posts(server, lesson.name)
     finally:
@@ -134,7 +134,7 @@ def test_the_server_stops_under_posts() -> None:
 
 def test_without_the_mend_a_stop_is_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" in stop_under_posts(
-        edited_copy(LESSON_08, tmp_path, Edit("server.py", "under_way.end_all()", "pass"))
+        edited(LESSON_08, tmp_path, Edit("server.py", "under_way.end_all()", "pass"))
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_08 import LESSON
 from processes import ROOT, Server, run, serving, speaking, wait_until_open
 from wire import BOTH, Exchange
 from wire_08 import TOOL, Session, answer, numbers, read_events, read_to_the_end, resumed
+from workshop.breaks import Edit, edited
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 JSON = BOTH | {"content-type": "application/json"}
@@ -169,7 +169,7 @@ def test_with_json_response_there_is_no_stream_to_resume() -> None:
 def test_a_reader_that_stops_reading_is_let_go(tmp_path: Path) -> None:
     """Until then it holds up the calls of its own session; afterwards it may resume."""
     wide = Edit("server_side/notifications.py", "max_length=60", "max_length=60_000")
-    with serving(edited_copy(LESSON, tmp_path, wide), "--max-stall", "0.5", "--max-events", "2000") as server:
+    with serving(edited(LESSON, tmp_path, wide), "--max-stall", "0.5", "--max-events", "2000") as server:
         session, other = Session(server.port), Session(server.port)
         with session.call(600, 0, "x" * 40_000) as asleep:
             had = read_events(asleep, 2)
@@ -194,7 +194,7 @@ def tell():
 if __name__ == "__main__":
     tell()
 """
-    copy = edited_copy(LESSON, tmp_path)
+    copy = edited(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")
     last = 'if __name__ == "__main__":\n    launch'
     (copy / "server.py").write_text(source.replace(last, watch + last), encoding="utf-8")

@@ -13,8 +13,8 @@ import pytest
 from mcp.server.streamable_http import EventMessage
 from mcp.types import JSONRPCNotification, JSONRPCResponse
 
-from broken_07 import Edit, edited_copy
 from broken_08 import LESSON
+from workshop.breaks import Edit, edited
 
 NOTIFICATION = JSONRPCNotification(jsonrpc="2.0", method="notifications/message", params={"data": "x" * 200})
 
@@ -43,7 +43,7 @@ def test_memory_is_flat_over_a_million_events() -> None:
 def test_a_store_that_keeps_ended_streams_is_caught(tmp_path: Path) -> None:
     edit = Edit("event_store.py", "del self._streams[oldest.name]", "pass")
     with pytest.raises(AssertionError, match="unbounded"):
-        calls_leave_nothing(edited_copy(LESSON, tmp_path, edit), 1000)
+        calls_leave_nothing(edited(LESSON, tmp_path, edit), 1000)
 
 
 class AllHaveComeError(Exception):
@@ -127,10 +127,10 @@ def test_a_replay_is_not_far_from_a_bare_deque() -> None:
 def test_a_store_that_makes_each_event_anew_is_caught(tmp_path: Path) -> None:
     anew = "await send(EventMessage(event.message, f'{stream.name}-{place}'))"
     edit = Edit("event_store.py", "await send(event)", anew)
-    assert times_the_bare_deque(edited_copy(LESSON, tmp_path, edit)) > 8
+    assert times_the_bare_deque(edited(LESSON, tmp_path, edit)) > 8
 
 
 def test_a_store_that_looks_through_all_is_caught(tmp_path: Path) -> None:
     edit = Edit("event_store.py", "if place < stream.last:", "if place < max(stream.kept, default=0):")
     with pytest.raises(AssertionError, match="times as much"):
-        a_replay_costs_what_was_missed(edited_copy(LESSON, tmp_path, edit))
+        a_replay_costs_what_was_missed(edited(LESSON, tmp_path, edit))

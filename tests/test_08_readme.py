@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_08 import LESSON
 from cable import cable
 from laws_08 import LAWS, ROOM
 from processes import ROOT, Server, run, serving
 from wire import ENOUGH
+from workshop.breaks import Edit, edited
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -38,9 +38,7 @@ def test_the_checker_names_what_is_broken(tmp_path: Path) -> None:
     def verdicts(place: int, file: str, old: str, new: str, law: str) -> set[str]:
         folder = tmp_path / str(place)
         folder.mkdir()
-        server = Server(
-            edited_copy(LESSON, folder, Edit(file, old, new)), "--retry", "100", "--max-events", "900"
-        )
+        server = Server(edited(LESSON, folder, Edit(file, old, new)), "--retry", "100", "--max-events", "900")
         told = ""
         try:
             for _ in range(OFTEN):
@@ -66,7 +64,7 @@ def test_what_the_checker_does_not_ask(
 ) -> None:
     monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     laws = [one for one in LAWS if one.__name__.startswith(f"law_{law}_")]
-    server = Server(edited_copy(LESSON, tmp_path, Edit(file, old, new)), *ROOM)
+    server = Server(edited(LESSON, tmp_path, Edit(file, old, new)), *ROOM)
     said: list[str] = []
     try:
         for one in laws:
@@ -81,7 +79,7 @@ def test_what_the_checker_does_not_ask(
 
 def test_a_server_that_lets_2026_in_loses_without_a_word(tmp_path: Path) -> None:
     edit = Edit("plumbing/door.py", '"2025-11-25")', '"2025-11-25", "2026-07-28")')
-    with serving(edited_copy(LESSON, tmp_path, edit)) as server:
+    with serving(edited(LESSON, tmp_path, edit)) as server:
         asked = ("--url", server.url, "--mode", "auto", "--callers", "1", "--interval", "0.02")
         code, output = run(LESSON, "client.py", *asked)
     assert code == 1

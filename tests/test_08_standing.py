@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_08 import LESSON
 from processes import serving
 from wire_08 import Session, read_events, read_to_the_end
+from workshop.breaks import Edit, edited
 
 FEW = ("--max-events", "5")
 
@@ -33,4 +33,4 @@ def test_a_new_listener_begins_with_what_is_kept() -> None:
 def test_else_it_is_deaf_for_ever(tmp_path: Path) -> None:
     edit = Edit("door.py", "max(events.standing.sent, events.standing.evicted)", "events.standing.sent")
     with pytest.raises(AssertionError, match="deaf"):
-        listen_after_an_eviction(edited_copy(LESSON, tmp_path, edit))
+        listen_after_an_eviction(edited(LESSON, tmp_path, edit))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import edited_copy
 from broken_09 import BROKEN, LESSON
 from laws_09 import (
     LAWS,
@@ -19,6 +18,7 @@ from laws_09 import (
 )
 from processes import Server, serving
 from wire import ENOUGH
+from workshop.breaks import edited
 
 ROOM = ("--retry", "10", "--ping", "60")
 SMALL = (*ROOM, "--max-events", "40")
@@ -64,7 +64,7 @@ def test_a_server_is_caught_that(name: str, tmp_path: Path, monkeypatch: pytest.
     if verdict == "hung":
         monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     with (
-        serving(edited_copy(LESSON, tmp_path, *BROKEN[name]), *flags) as server,
+        serving(edited(LESSON, tmp_path, *BROKEN[name]), *flags) as server,
         pytest.raises(AssertionError) as caught,
     ):
         law(server.port)

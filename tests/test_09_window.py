@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_09 import LESSON
+from workshop.breaks import Edit, edited
 
 
 class Stream(Protocol):
@@ -116,7 +116,7 @@ def test_no_call_frees_many() -> None:
 
 
 def test_a_window_that_frees_all_at_once_is_caught(tmp_path: Path) -> None:
-    broken = edited_copy(
+    broken = edited(
         LESSON, tmp_path, Edit("replay_buffer.py", "FREED_AT_ONCE = 256", "FREED_AT_ONCE = 10**6")
     )
     with pytest.raises(AssertionError, match="unbounded: 100000 events freed in one call"):
@@ -141,7 +141,7 @@ def test_a_silent_neighbour_keeps_nothing_old() -> None:
 
 
 def test_a_window_that_looks_after_itself_only_is_caught(tmp_path: Path) -> None:
-    broken = edited_copy(
+    broken = edited(
         LESSON, tmp_path, Edit("replay_buffer.py", "self._neighbours[0].free_what_is_old(now)", "pass")
     )
     with pytest.raises(AssertionError, match="unbounded: 500 events"):

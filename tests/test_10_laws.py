@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import edited_copy
 from broken_10 import FAST, LESSON, broken
 from processes import Server, serving
 from wire import BOTH, ENOUGH, Exchange
 from wire_10 import Event, Session, cities, messages, read_events, read_to_the_end
+from workshop.breaks import edited
 
 REPLAY = """
 import asyncio, time
@@ -197,7 +197,7 @@ def steps(found: list[Event]) -> list[int]:
 
 def test_nothing_falls_between_backlog_and_live(tmp_path: Path) -> None:
     """Law 3: a message each millisecond, and a hundred cuts."""
-    with serving(edited_copy(LESSON, tmp_path, FAST), "--delay", "1.5", "--max-events", "5000") as running:
+    with serving(edited(LESSON, tmp_path, FAST), "--delay", "1.5", "--max-events", "5000") as running:
         found = drain(Session(running.port), 100)
     assert steps(found) == list(range(1, 1501))
     assert cities(found) == ["Oslo"]
@@ -251,7 +251,7 @@ def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: 
     watch = "\nimport threading, gc\ndef tell():\n    import event_store\n    print('held', "
     watch += "sum(isinstance(o, event_store.Event) for o in gc.get_objects()), flush=True)\n"
     watch += "    threading.Timer(0.2, tell).start()\n"
-    copy = edited_copy(LESSON, tmp_path)
+    copy = edited(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")
     timer = f'{watch}\nif __name__ == "__main__":\n    threading.Timer(0.2, tell).start()\n'
     (copy / "server.py").write_text(source.replace('\nif __name__ == "__main__":\n', timer), encoding="utf-8")
@@ -271,7 +271,7 @@ def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: 
 
 def test_a_reader_that_stops_reading_is_let_go(tmp_path: Path) -> None:
     """Law 8: until then it holds up its own session; the others go on."""
-    big = edited_copy(LESSON, tmp_path, FAST)
+    big = edited(LESSON, tmp_path, FAST)
     weather = big / "server_side" / "weather.py"
     source = weather.read_text(encoding="utf-8")
     weather.write_text(source.replace('f"station {station}', '"x" * 20_000 + f"station {station}'))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_10 import LESSON
 from cable import cable
 from processes import run, serving, speaking
 from wire_10 import Session, read_events, read_to_the_end
-from workshop.breaks import read
+from workshop.breaks import edited, read
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
 ENOUGH = 400  # seconds for a show on a busy machine; only what hangs uses them up
@@ -33,7 +32,7 @@ SHOWN = {0: "broken: ", 2: "broken: this run should have ended", 5: "broken: "} 
 def test_the_show_fails_when_the_lesson_is_broken(row: int, tmp_path: Path) -> None:
     """Nothing replayed, another call's answer, two runs of the tool mixed: none of them is a good end."""
     (edit,) = read(LESSON)[row].edits
-    copy = edited_copy(LESSON, tmp_path, Edit(edit.file, edit.old, edit.new))
+    copy = edited(LESSON, tmp_path, edit)
     code, output = run(copy, "show.py", "--delay", "1.2", patience=ENOUGH)
     assert code == 1, output
     assert SHOWN[row] in output

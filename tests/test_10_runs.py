@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import Edit, edited_copy
 from broken_10 import LESSON
 from cable import cable
 from processes import ROOT, Server, run, serving, speaking
+from workshop.breaks import Edit, edited
 
 STAGES = re.findall(
     r'^    "(\w+)": "', (LESSON / "client_side" / "death.py").read_text(encoding="utf-8"), re.MULTILINE
@@ -199,7 +199,7 @@ def test_another_city_is_asked_for_and_the_answer_that_waited_is_lost(server: Se
 def test_a_death_while_the_cache_is_written_leaves_nothing(server: Server, tmp_path: Path) -> None:
     """One file at most, which the next run takes away."""
     rename = Edit("session_cache.py", "            new.replace(path)", "            os.kill(os.getpid(), 9)")
-    copy = edited_copy(LESSON, tmp_path, rename)
+    copy = edited(LESSON, tmp_path, rename)
     client, left = Client(server, tmp_path), tmp_path / ".session_cache.new"
     flags = ("--url", client.url, "--cache", str(client.cache))
     for _ in range(2):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import LESSON, Edit, edited_copy
+from broken_07 import LESSON
 from laws_07 import opened
 from processes import ROOT, run, serving, speaking, wait_until_open
 from wire import Session
+from workshop.breaks import Edit, edited
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 WORKSHOP = ("-m", "workshop")
@@ -76,7 +77,7 @@ def test_a_taken_port_is_one_sentence() -> None:
 def test_a_server_that_dies_is_one_sentence(tmp_path: Path) -> None:
     """A copy of the house, whose server ends itself when the connection is lost."""
     shutil.copytree(ROOT / "workshop", tmp_path / "workshop")
-    edited_copy(LESSON, tmp_path, Edit("server.py", "session.reader = None", "__import__('os')._exit(3)"))
+    edited(LESSON, tmp_path, Edit("server.py", "session.reader = None", "__import__('os')._exit(3)"))
     code, output = run(tmp_path, *WORKSHOP, "07", *QUICK, "--patience", "2")
     assert code == 1
     assert output.splitlines()[-1] == "workshop The server died (exit code 3)."
@@ -126,7 +127,7 @@ def test_uvicorn_serves_the_same_app(reload: list[str]) -> None:
 def test_it_remembers_what_was_run_and_says_what_comes_next(tmp_path: Path) -> None:
     """In a copy of the house with one lesson, whose exercise a stand-in grades."""
     shutil.copytree(ROOT / "workshop", tmp_path / "workshop")
-    lesson = edited_copy(LESSON, tmp_path)
+    lesson = edited(LESSON, tmp_path)
     assert run(tmp_path, *WORKSHOP, "next")[1].endswith("uv run workshop 07")
     assert run(tmp_path, *WORKSHOP, "07", *QUICK)[0] == 0
     assert run(tmp_path, *WORKSHOP, "next")[1].endswith("uv run workshop check 07")

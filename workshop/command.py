@@ -19,7 +19,8 @@ STOPPING = 60  # seconds for a show, which has programs of its own to stop
 USAGE = """workshop                    list the lessons, and what you have done
        workshop next               say what to do now
        workshop 07 [-- FLAGS]      run a lesson; FLAGS are for its client
-       workshop break 07 [ROW]     list the ways to break it, or try one
+       workshop break 07           list the ways to break it
+       workshop break 07 2         try the second (then `checker`: ask lesson 12's)
        workshop check 07           grade the exercise
        workshop --all              run every lesson
        workshop --prepare          fetch what all lessons need to run offline"""
@@ -28,7 +29,7 @@ AFTER = {
     "check": "after check comes a lesson:  uv run workshop check 07",
     "next": "next stands alone:  uv run workshop next",
 }
-MOST_WORDS = {"break": 3, "check": 2, "next": 1}
+MOST_WORDS = {"break": 4, "check": 2, "next": 1}
 
 
 async def list_lessons(stage: Stage) -> int:
@@ -46,17 +47,21 @@ async def say_next(stage: Stage) -> int:
     return 0
 
 
-async def break_it(stage: Stage, lesson: Path, row: str | None) -> int:
+async def break_it(stage: Stage, lesson: Path, row: str = "", asked: str = "client") -> int:
     """Without a row, lists them."""
-    rows = breaks.read(lesson)
-    if row is None:
+    rows, try_one = breaks.read(lesson), f"uv run workshop break {number(lesson)} 1"
+    if not row:
         stage.console.print(breaks.listed(rows))
-        stage.console.print(f"Try one:  uv run workshop break {number(lesson)} 1")
+        stage.console.print(f"Try one:  {try_one}")
         return 0
     if not row.isdecimal() or not 1 <= int(row) <= len(rows):
         raise BrokenError(f"There is no row {row!r}. There are: 1 to {len(rows)}.")
+    if asked not in ("client", "checker"):
+        raise BrokenError(f"After the row comes nothing, or `checker`:  {try_one} checker")
+    if asked == "checker" and not rows[int(row) - 1].checker:
+        raise BrokenError(f"Lesson 12's checker is not asked about row {row}.")
     stage.python = python_for(lesson)
-    return await breaks.tried(stage, lesson, rows[int(row) - 1])
+    return await breaks.tried(stage, lesson, rows[int(row) - 1], checker=asked == "checker")
 
 
 async def prepare_all(stage: Stage) -> int:
@@ -134,7 +139,7 @@ def main() -> None:
             case ["check", name]:
                 return await check(stage, find(name))
             case ["break", name, *row]:
-                return await break_it(stage, find(name), row[0] if row else None)
+                return await break_it(stage, find(name), *row)
             case _:
                 return await play(stage, find(words[0]), flags.port, for_client)
 

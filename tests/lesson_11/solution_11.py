@@ -4,7 +4,7 @@ total  bytes of all messages that the stream has had, up to an event and with it
        totals is right however many events `MAXLEN` has trimmed in the meantime
 """
 
-from broken_07 import Edit
+from workshop.breaks import Edit
 
 COUNT = "local total = redis.call('HINCRBY', KEYS[2], 'bytes:' .. ARGV[4], #ARGV[1])\n"
 TRIM = """\

@@ -12,11 +12,11 @@ import pytest
 from redis_11 import LESSON, real_redis
 from solution_11 import SOLUTION
 
-from broken_07 import edited_copy
 from processes import run, serving
 from redis_server import RedisServer
 from replay_buffer import events_of
 from storage import connect
+from workshop.breaks import edited
 
 EXERCISE = (LESSON / "README.md").read_text(encoding="utf-8").partition("## Exercise")[2]
 ASKED = re.findall(r"--max-bytes (\d+)", EXERCISE)
@@ -49,14 +49,14 @@ def test_it_is_unsolved(tmp_path: Path) -> None:
 
 
 def test_a_flag_alone_does_not_solve_it(tmp_path: Path) -> None:
-    flag_only = edited_copy(LESSON, tmp_path, SOLUTION[0])
+    flag_only = edited(LESSON, tmp_path, SOLUTION[0])
     with real_redis(tmp_path) as redis:
         assert re.match("proven ", checked(flag_only, redis, ASKED[0]))
 
 
 def test_it_can_be_solved(tmp_path: Path) -> None:
     little, much = ASKED
-    solved = edited_copy(LESSON, tmp_path, *SOLUTION)
+    solved = edited(LESSON, tmp_path, *SOLUTION)
     with real_redis(tmp_path) as redis:
         assert re.match("failed +410: ", checked(solved, redis, little))
         assert int(little) * 0.9 < asyncio.run(bytes_kept(redis)) <= int(little)

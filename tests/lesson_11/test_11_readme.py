@@ -7,35 +7,14 @@ from pathlib import Path
 import pytest
 from redis_11 import LESSON, real_redis
 
-from broken_07 import Edit, edited_copy
 from cable import cable
 from processes import run, serving
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| (?:`(.*?)`)? *\| `(.+?)` \| [\d, ]+ \|$", re.MULTILINE
-)
-TABLE = [
-    (Edit(file, old, new), flags.split(), verdict) for file, old, new, flags, verdict in ROW.findall(README)
-]
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
 QUICK = ["--interval", "0.1", "--away", "4", "--patience", "10"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
-
-
-def test_the_table_is_read_whole() -> None:
-    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE)) >= 4
-
-
-@pytest.mark.parametrize(("edit", "flags", "verdict"), TABLE, ids=lambda value: getattr(value, "new", None))
-def test_break_it(edit: Edit, flags: list[str], verdict: str, tmp_path: Path) -> None:
-    broken = edited_copy(LESSON, tmp_path, edit)
-    file = str(tmp_path / "s.db")
-    with serving(broken, "--storage", "sqlite", "--file", file, "--retry", "50") as server:
-        code, output = run(broken, "client.py", "--url", server.url, "--kill", "web", *QUICK, *flags)
-    assert code == 1, output
-    assert verdict in output.splitlines()[-1], output
 
 
 def test_the_frames_are_those_of_a_run(tmp_path: Path) -> None:
