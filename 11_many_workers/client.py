@@ -58,8 +58,9 @@ class Client:
         await self.http.delete(self.flags.url, headers=self.session)
 
     async def rest(self) -> None:
-        """Wait as long as the server asks; after the kill as long as we have chosen to be away."""
-        away = self.flags.away if len(self.proof.holders) == 1 else 0.0
+        """Wait as long as the server asks; after the kill as long as we want to be away, or must be."""
+        away = 2 * self.flags.interval if self.proof.must_miss() else 0.0
+        away = self.flags.away if len(self.proof.holders) == 1 else away
         await asyncio.sleep(max(self.retry, away))
 
     async def listen(self) -> None:
@@ -100,6 +101,10 @@ class Client:
                     self.proof.saw(Message.model_validate_json(event.data))
                     self.be_patient()
                 self.cursor = event.id or self.cursor
+                if self.proof.must_miss() and self.proof.newest_at >= self.proof.back_at:
+                    say("away", "once more: nothing was sent yet while nobody was connected")
+                    self.proof.lost_at = None
+                    return
                 if self.proof.killed_at is None and self.proof.newest >= self.flags.kill_after:
                     self.kill()
         if not self.proof.is_over():

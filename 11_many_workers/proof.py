@@ -72,6 +72,7 @@ class Proof:
     killed_at: float | None = None
     lost_at: float | None = None
     back_at: float = 0.0
+    newest_at: float = 0.0
     last_worker: int = 0
     afresh: bool = False
 
@@ -86,6 +87,7 @@ class Proof:
 
     def saw_step(self, data: Data) -> None:
         self.numbers.append(data.number)
+        self.newest_at = data.at
         word, note = "live" if self.lost_at is None or data.at >= self.back_at else "replayed", ""
         if self.lost_at is not None and self.lost_at < data.at < self.back_at:
             self.missed.append(data.number)
@@ -100,6 +102,11 @@ class Proof:
     @property
     def newest(self) -> int:
         return self.numbers[-1] if self.numbers else 0
+
+    def must_miss(self) -> bool:
+        """Whether another worker holds the stream, no step was sent to nobody yet, and one still can be."""
+        taken_over = self.kill in ("web", "both") and len(self.holders) > 1
+        return taken_over and not self.missed and self.newest < self.steps - 1
 
     def is_over(self) -> bool:
         return bool(self.answers)

@@ -11,9 +11,10 @@ from redis_server import Program, RedisServer, find
 
 STAGE = Stage(Path(__file__).parent, Screen(highlight=False))
 PATIENCE = 180.0  # seconds for the client; only what hangs uses them up
-# Where all are killed nobody works on before one is started again. Some steps are left to come live.
+# Where all are killed nobody works on before one is started again, and a busy machine takes its time. Some
+# steps are left to come live.
 QUICK = ["--retry", "500"]  # nobody likes to watch a client wait
-UNTIL_STARTED_AGAIN = ["--away", "8", "--steps", "24"]
+UNTIL_STARTED_AGAIN = ["--away", "8", "--steps", "24", "--patience", "60"]
 
 
 async def play(server_flags: list[str], client_flags: list[str]) -> int:

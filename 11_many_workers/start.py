@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import socket
 import sys
 from collections.abc import Callable
 
@@ -44,6 +45,8 @@ def start(create_app: Callable[[Settings], ASGIApp]) -> None:
     if storage == "sqlite" and (why := asyncio.run(broken(chosen))):
         sys.exit(NO_FILE.format(settings.file, why))
     listener = listen(limits.host, flags.port)
+    if sys.platform == "linux":  # what a killed worker leaves to a reader that never reads is ended, too
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limits.max_stall * 1000))
     where = {"redis": redis, "sqlite": settings.file, "memory": "this process"}[storage]
     alone = "" if wanted or storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
 

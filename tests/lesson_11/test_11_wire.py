@@ -55,6 +55,19 @@ def test_cut_anywhere_and_often(server: Server) -> None:
     whole(came, 400)
 
 
+def test_an_id_that_is_too_long_is_refused(server: Server) -> None:
+    """Law 8: an id stays in the notes of the job, and in its answer."""
+    client = Client(server.port)
+    with client.begin(1, 0, "x" * 201) as refused:
+        assert refused.status == 400
+        told = refused.read_all()
+        assert b"Not a JSON-RPC message: id." in told
+        assert b"xxx" not in told
+    with client.build(1, 0, "x" * 200) as stream:
+        stream.read_all()
+        whole(stream.messages, 1, "x" * 200)
+
+
 def test_the_answer_comes_on_the_calls_own_stream_and_ends_it(server: Server) -> None:
     """Law 6: live, replayed, and for one who has it all."""
     client = Client(server.port)

@@ -2,14 +2,17 @@
 
 import os
 import signal
+import socket
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from redis_11 import LESSON
 from wire_11 import Client, opened
 
-from processes import serving, speaking
+from processes import PATIENCE, serving, speaking
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 
@@ -68,3 +71,39 @@ def test_no_worker_outlives_the_server_for_a_reader_that_is_deaf(number: int) ->
             os.kill(server.popen.pid, number)
             assert server.finish() in (0, -signal.SIGKILL)
             assert server.has_ended()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what the kernel keeps")
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "its worker killed"])
+def test_a_deaf_reader_keeps_nothing_of_the_kernel(*, killed: bool) -> None:
+    """Law 8: its socket, and the megabyte that it does not read, are given back."""
+    with serving(LESSON, "--storage", "memory", "--max-events", "100000", "--max-stall", "1") as server:
+        client = Client(server.port)
+        with client.build(10_000, 0) as stream:
+            stream.read_all()
+            start, worker = stream.events[0].id, int(stream.response.headers["x-worker"])
+        asked = {"host": "localhost", "accept": "text/event-stream", "last-event-id": start} | client.headers
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            deaf.connect(("127.0.0.1", server.port))
+            lines = ["GET /mcp HTTP/1.1", *(f"{name}: {value}" for name, value in asked.items()), "", ""]
+            deaf.sendall("\r\n".join(lines).encode())
+            until(lambda: kept(server.port, deaf) > 100_000)
+            if killed:
+                os.kill(worker, signal.SIGKILL)
+            until(lambda: kept(server.port, deaf) == 0)
+
+
+def kept(port: int, deaf: socket.socket) -> int:
+    """What the server's side of a connection has not got rid of, in bytes, the connection counted as one."""
+    own = deaf.getsockname()[1]
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    found = [row[4] for row in rows if row[1].endswith(f":{port:04X}") and row[2].endswith(f":{own:04X}")]
+    return sum(1 + int(queues.partition(":")[0], 16) for queues in found)
+
+
+def until(so: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not so():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
