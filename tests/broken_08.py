@@ -7,6 +7,33 @@ from workshop.breaks import Edit, edited
 
 LESSON = ROOT / "08_notification_stream"
 
+# One edit each, what the laws then say, and which of them: beside the rows of `breaks.toml`.
+MUTANTS = [
+    (
+        Edit("event_store.py", '{stream.name}-{stream.last}"', '{stream.name}-{stream.last - 1}"'),
+        "doubled",
+        1,
+    ),
+    (Edit("event_store.py", "stream.reader = object()", "stream.reader = True"), "doubled", 2),
+    (Edit("event_store.py", "stream.sent = place", "pass"), "doubled", 2),
+    (Edit("event_store.py", "secrets.token_hex(4)", '"00000000"'), "silent", 4),
+    (Edit("event_store.py", "del self._unanswered[stream_id]", "pass"), "foreign-stream", 4),
+    (
+        Edit(
+            "door.py",
+            "return SessionEvents(self._max_events)",
+            "return next(iter(self._sessions.values()), SessionEvents(9999))",
+        ),
+        "foreign-session",
+        4,
+    ),
+    (Edit("event_store.py", "stream.reader = None", "pass"), "endless", 6),
+    (Edit("event_store.py", "stream.news.set()  # an older", "pass  # an older"), "endless", 6),
+    (Edit("event_store.py", "if stream and place > stream.last:", "if not stream:"), "silent", 7),
+    (Edit("event_store.py", "if not stream or place < stream.evicted:", "if not stream:"), "silent", 8),
+    (Edit("event_store.py", "self._evict()  #", "pass  #"), "unbounded", 8),
+]
+
 PLAIN = (
     Edit(
         "server.py",

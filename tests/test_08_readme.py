@@ -1,70 +1,28 @@
 """What lesson 08's README says of the wire, and of what breaks, is so."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from broken_08 import LESSON
+from broken_08 import LESSON, MUTANTS
 from cable import cable
 from laws_08 import LAWS, ROOM
-from processes import ROOT, Server, run, serving
+from processes import Server, run, serving
 from wire import ENOUGH
 from workshop.breaks import Edit, edited
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(
-    r"^\| `(\w+\.py)` \| `(.+?)` \| `(.+?)` \| ([\w-]+) \| (\d) \| (checker|tests) \|$", re.MULTILINE
-)
-TABLE = ROW.findall(README)
-CHECKER = ROOT / "12_prove_it"
-OFTEN = 4  # a seed may miss what is a matter of moments
-SLOW, FAST = (
-    '{"interval": 0.05, "count": 8, "caller": "me"}',
-    '{"interval": 0.002, "count": 300, "caller": "me"}',
-)
-ASK = ("--tool", "start-notification-stream", "--args", SLOW, "--fast-args", FAST, "--quiet", "0.4")
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_table_is_read_whole() -> None:
-    assert len(TABLE) == len(re.findall(r"^\| `\w+\.py` \|", README, re.MULTILINE))
-
-
-def test_the_checker_names_what_is_broken(tmp_path: Path) -> None:
-    """Side by side, since each mostly waits."""
-
-    def verdicts(place: int, file: str, old: str, new: str, law: str) -> set[str]:
-        folder = tmp_path / str(place)
-        folder.mkdir()
-        server = Server(edited(LESSON, folder, Edit(file, old, new)), "--retry", "100", "--max-events", "900")
-        told = ""
-        try:
-            for _ in range(OFTEN):
-                code, told = run(CHECKER, "client.py", server.url, *ASK, "--patience", "3", "--law", law)
-                if code:
-                    break
-        finally:
-            server.stop()
-        return set(re.findall(r"^law \d+, .*: (\S+)$", told, re.MULTILINE)) or {told}
-
-    asked = [row for row in enumerate(TABLE) if row[1][5] == "checker"]
-    with ThreadPoolExecutor(3) as pool:
-        told = [pool.submit(verdicts, place, row[0], row[1], row[2], row[4]) for place, row in asked]
-    for (_, row), verdict in zip(asked, told, strict=True):
-        assert verdict.result() == {row[3]}, row
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "verdict", "law"), [row[:5] for row in TABLE if row[5] == "tests"]
-)
-def test_what_the_checker_does_not_ask(
-    file: str, old: str, new: str, verdict: str, law: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("edit", "verdict", "law"), MUTANTS)
+def test_what_breaks_a_law_is_named(
+    edit: Edit, verdict: str, law: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wire.PATIENCE", ENOUGH)
     laws = [one for one in LAWS if one.__name__.startswith(f"law_{law}_")]
-    server = Server(edited(LESSON, tmp_path, Edit(file, old, new)), *ROOM)
+    server = Server(edited(LESSON, tmp_path, edit), *ROOM)
     said: list[str] = []
     try:
         for one in laws:
