@@ -13,6 +13,7 @@ def end(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, end)
+    print("A server tells each of its lies, and the checker has to name it. This takes a minute.", flush=True)
     sys.exit(main())
 
 # /// script

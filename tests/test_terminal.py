@@ -144,7 +144,7 @@ def test_a_lesson_on_a_wide_terminal_without_colour(lesson: Path) -> None:
 
 
 TEN = [(LESSONS[0], lines) for lines in range(1, 11)]
-OTHERS = [(lesson, lines) for lesson in LESSONS[1:-1] for lines in (1, 8)]
+OTHERS = [(lesson, lines) for lesson in LESSONS[1:-1] for lines in (1, 8)] + [(LESSONS[-1], 1)]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Board:
         self.console = Console(highlight=False, soft_wrap=True)
         self.proofs: list[Proof] = []
         self._live: Live | None = None
+        self._is_over = False
 
     def say(self, caller: str, word: str, text: str) -> None:
         style = STYLES.get(word, "bold red" if word in TROUBLE else "cyan")
@@ -32,9 +33,11 @@ class Board:
         if self.console.is_terminal and self.console.file.isatty():
             with Live(self._table(), console=self.console, refresh_per_second=10) as self._live:
                 yield
+                self._is_over = True
                 self.show()
         else:
             yield
+            self._is_over = True
             self.console.print(self._table())
 
     def show(self) -> None:
@@ -47,8 +50,11 @@ class Board:
             wrong = proof.verdict
             numbers = f"{len(proof.numbers)} of {proof.count}", str(proof.standing)
             times = str(proof.missed), str(proof.severed), str(proof.resumed)
-            verdict = (
-                Text("whole", "bold green") if wrong is None else Text(re.split("[:,]", wrong)[0], "yellow")
-            )
+            if wrong is None:
+                verdict = Text("whole", "bold green")
+            elif self._is_over:
+                verdict = Text(re.split("[:,]", wrong)[0], "yellow")
+            else:
+                verdict = Text("under way", "dim")
             table.add_row(Text(proof.caller, "bold"), *numbers, *times, verdict)
         return table
