@@ -178,6 +178,17 @@ def test_backoff_obeys_retry() -> None:
     assert "failed    no message has come for 2 s" in output.splitlines()[-1]
 
 
+def test_backoff_has_a_cap(server: Server) -> None:
+    """Else a client is away for minutes after a long outage: the doubled wait would pass the cap at once."""
+    with cuttable(server.port, "--script", "0.3 cut") as network:
+        code, output = client(network, "--patience", "4", "--longest-wait", "0.3")
+    assert code == 1
+    waits = [float(wait) for wait in re.findall(r"^waiting +([\d.]+) s", output, re.MULTILINE)]
+    assert len(waits) >= 5
+    assert max(waits) <= 0.4, output  # the server's 0.02, the cap, and what rounding adds
+    assert len(set(waits)) > 1, "never all clients at once"
+
+
 def test_what_was_never_cut_proves_nothing(server: Server) -> None:
     code, output = run(LESSON, "client.py", "--url", server.url, "--steps", "2", "--seconds", "0")
     assert code == 1

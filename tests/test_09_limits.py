@@ -9,7 +9,7 @@ import pytest
 
 from broken_09 import LESSON
 from laws_09 import KEY, build_of, called, resumed, whole
-from processes import Server, serving, speaking, wait_until_open
+from processes import Server, run, serving, speaking, wait_until_open
 from wire import BOTH, Exchange, Session
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
@@ -143,6 +143,58 @@ def test_a_request_that_is_cancelled_ends_its_build(small: Server) -> None:
         body = stream.read_all()
     assert b'"result"' not in body
     session.delete()
+
+
+def test_who_gives_no_progress_token_gets_no_progress(small: Server) -> None:
+    session = Session(small.port)
+    for meta in ({"progressToken": None}, {}):
+        asked = {"name": "build_project", "arguments": {"steps": 3, "seconds": 0.0}, "_meta": meta}
+        with session.post("tools/call", asked) as stream:
+            stream.read_all()
+        assert b"progress" not in stream.body
+        assert len(stream.messages) == 4  # three log lines, and the result
+    session.delete()
+
+
+GIVEN_UP = """
+import asyncio, gc
+from builds.build import Build
+from builds.registry import KEY, Builds
+from sessions import Limits, Session, Sessions
+
+def kept() -> int:
+    gc.collect()
+    return sum(isinstance(thing, (Build, Session)) for thing in gc.get_objects())
+
+def call_and_go(builds: Builds, sessions: Sessions, number: int) -> None:
+    session = sessions.open("2025-11-25")
+    builds.call(session, 1, {"seconds": 3600.0}, {KEY: str(number)} if number % 3 else {})
+    if number % 3:
+        builds.cancel(session, 1)
+    builds.leave_all(session)
+    sessions.end(session, "deleted by its client")
+
+async def main() -> None:
+    limits = Limits(max_keys=50)
+    sessions = Sessions(limits)
+    async with Builds(limits, sessions) as builds, asyncio.timeout(30):
+        for number in range(300):
+            call_and_go(builds, sessions, number)
+            await asyncio.sleep(0)
+        while count := kept():
+            print(count, "are kept")
+            await asyncio.sleep(0.05)
+    print("nothing is kept")
+
+asyncio.run(main())
+"""
+
+
+def test_builds_that_were_given_up_keep_nothing() -> None:
+    """Three hundred, cancelled by a client that deletes its session, or without a key."""
+    code, output = run(LESSON, "-c", GIVEN_UP)
+    assert code == 0, output
+    assert output.splitlines()[-1] == "nothing is kept", output
 
 
 def test_a_session_at_work_is_not_idle(small: Server) -> None:

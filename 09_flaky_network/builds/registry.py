@@ -110,6 +110,7 @@ class Builds:
             del self._by_key[build.key]
         if build.task and build in self._at_work:
             log.info("build %s given up", build.id)
+            self._at_work.discard(build)  # a task that is cancelled before its first step runs no `finally`
             build.task.cancel()
 
     def _has_key(self, build: Build) -> bool:
