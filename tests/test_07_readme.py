@@ -1,10 +1,13 @@
 """What lesson 07's README says of the wire is so."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from broken_07 import LESSON
 from cable import cable
-from processes import run, serving
+from processes import ROOT, run, serving
 
 README = (LESSON / "README.md").read_text(encoding="utf-8")
 FRAMES = re.search(r"```http\n(.*?)```", README, re.DOTALL)
@@ -27,3 +30,17 @@ def same_each_time(frames: str) -> str:
     frames = re.sub(r"\b[0-9a-f]{32}\b", "SESSION", frames)
     frames = re.sub(r"\b[0-9a-f]{8}-", "STREAM-", frames)
     return re.sub(r'"elapsed":[\d.]+', '"elapsed":N', frames)
+
+
+READ = [ROOT / "07_advanced_stream_resumption", ROOT / "09_flaky_network"]
+
+
+@pytest.mark.parametrize("lesson", READ, ids=lambda lesson: lesson.name[:2])
+def test_the_files_to_read_have_so_many_lines(lesson: Path) -> None:
+    rows = re.findall(
+        r"^\| \d \| `([\w/]+\.py)` \|.*\| (\d+) \| \d+ \|$", (lesson / "README.md").read_text("utf-8"), re.M
+    )
+    assert len(rows) >= 5
+    for file, lines in rows:
+        there = len((lesson / file).read_text(encoding="utf-8").splitlines())
+        assert abs(there - int(lines)) <= 0.1 * there, f"{file} has {there} lines"
