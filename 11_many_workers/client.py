@@ -16,7 +16,7 @@ import httpx
 from httpx_sse import SSEError, aconnect_sse
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from proof import Message, Proof, say
+from proving.proof import Message, Proof, say
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process, and it is this

@@ -20,19 +20,29 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from broker import Inbox, InMemorySSEBroker, RedisSSEBroker, SSEBroker
-from endpoint import Endpoint
-from event import Event, EvictedError, NotIssuedError, id_of, place_of, stream_of
-from limits import Limits, Settings
+from answering.endpoint import Endpoint, Running
+from broker import Inbox, SSEBroker
+from in_memory.broker import InMemorySSEBroker
+from in_memory.sessions import InMemorySessions
 from plumbing.door import Guard, Refusal
 from plumbing.event_stream import EventStream
 from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
 from plumbing.launch import before_exit
-from replay_buffer import RedisSSEReplayBuffer, SSEReplayBuffer, Step
-from sessions import InMemorySessions, RedisSessions, Session, SessionStore
-from start import start
-from storage import TROUBLE, excuse, opened
-from worker import Work, working
+from replay_buffer import (
+    Event,
+    EvictedError,
+    NotIssuedError,
+    SSEReplayBuffer,
+    Step,
+    id_of,
+    place_of,
+    stream_of,
+)
+from sessions import Session, SessionStore
+from starting.flags import start
+from starting.limits import Limits, Settings
+from starting.storage import TROUBLE, excuse, opened
+from worker import working
 
 log = logging.getLogger("server")
 MOST_IN_ONE_WRITE = 1000
@@ -58,16 +68,7 @@ class MCPServer:
         self.sessions = sessions or InMemorySessions(self.limits.max_idle, *forget)
         self.streams: set[Inbox] = set()
         self.closed = False
-        self.one_trip: tuple[RedisSSEReplayBuffer, RedisSSEBroker] | None = None
-        match self.buffer, self.broker, self.sessions:
-            case (
-                RedisSSEReplayBuffer() as buffer,
-                RedisSSEBroker() as broker,
-                RedisSessions() as open_ones,
-            ) if buffer.client is broker.client is open_ones.client:
-                self.one_trip = buffer, broker  # one script on one client does all of `send`
-            case _:
-                pass
+        self.at_once = self.broker.at_once(self.buffer, self.sessions)
 
     async def notify(self, session_id: str, payload: JsonValue) -> Event | None:
         """Record, then fan out: what is on the wire can be had again (law 1)."""
@@ -75,9 +76,8 @@ class MCPServer:
 
     async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
         """None: the session has ended, or the step is recorded already. Nothing is kept then."""
-        if self.one_trip:
-            buffer, broker = self.one_trip
-            return await buffer.record(session_id, message, step, broker.channel(session_id))
+        if self.at_once:
+            return await self.at_once(session_id, message, step)
         if not await (self.is_open if step else self.sessions.has)(session_id):
             return None
         if self.buffer:
@@ -248,11 +248,10 @@ def ends(events: Sequence[Event]) -> bool:
 def create_app(settings: Settings) -> Starlette:
     """One worker: its server and its share of the work, on a storage that it opens itself."""
     limits = settings.limits
-    running: list[tuple[MCPServer, Work]] = []
-    guarded = Guard(Endpoint(lambda: running[0], limits), limits)
+    guarded = Guard(Endpoint(limits), limits)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+    async def lifespan(_app: Starlette) -> AsyncGenerator[dict[str, Running]]:
         form = "worker %(process)d  %(message)s"
         logging.basicConfig(level=logging.INFO, format=form, stream=sys.stdout)
         logging.getLogger("docket").setLevel(logging.CRITICAL)  # its tracebacks are not for users
@@ -264,9 +263,8 @@ def create_app(settings: Settings) -> Starlette:
                 limits=limits,
             )
             async with working(storage, server, limits) as work:
-                running.append((server, work))
                 with before_exit(server.close):
-                    yield
+                    yield {"running": Running(server, work)}
 
     return Starlette(routes=[Route("/mcp", guarded), Route("/mcp/", guarded)], lifespan=lifespan)
 

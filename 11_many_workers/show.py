@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from on_redis.own_server import Program, RedisServer, find
 from plumbing.stage import Screen, Stage
-from redis_server import Program, RedisServer, find
 
 STAGE = Stage(Path(__file__).parent, Screen(highlight=False))
 PATIENCE = 180.0  # seconds for the client; only what hangs uses them up

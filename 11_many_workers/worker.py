@@ -16,18 +16,20 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from docket import Docket, Perpetual, Worker
 
-from build import Build
-from event import Event, stream_of
-from limits import Limits
+from jobs.build import Build
+from jobs.queue_limit import Queue
+from jobs.taking import Taking
 from plumbing.door import Refusal
-from queue_limit import Queue
-from replay_buffer import Step
-from storage import Storage
-from taking import Taking
+from replay_buffer import Step, stream_of
+from starting.limits import Limits
+from starting.storage import Storage
+
+if TYPE_CHECKING:
+    from server import MCPServer
 
 log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
@@ -39,18 +41,10 @@ NAP = 0.25  # seconds
 REMEMBERED = timedelta(minutes=1)  # a job that is over, by the engine: 0.8 kB for each, not for 15 minutes
 
 
-class Server(Protocol):
-    """What a job needs of the server."""
-
-    async def send(self, session_id: str, message: str, step: Step | None = None) -> Event | None: ...
-
-    async def is_open(self, session_id: str) -> bool: ...
-
-
 class Work:
     """Takes turns from the engine, and tells it when the next ones are due."""
 
-    def __init__(self, docket: Docket, storage: Storage, server: Server, limits: Limits) -> None:
+    def __init__(self, docket: Docket, storage: Storage, server: "MCPServer", limits: Limits) -> None:
         self._docket, self._server, self._limits = docket, server, limits
         self._buffer, self._unfinished = storage.buffer, storage.unfinished
         self._queue = Queue(docket, limits)
@@ -168,7 +162,7 @@ def told(call: int | str, number: int, steps: int) -> str:
 
 
 @asynccontextmanager
-async def working(storage: Storage, server: Server, limits: Limits) -> AsyncGenerator[Work]:
+async def working(storage: Storage, server: "MCPServer", limits: Limits) -> AsyncGenerator[Work]:
     """The engine, at work in this process. What it has not done when it is left, another worker does."""
     async with Docket(name="mcp-work", url=storage.work, execution_ttl=REMEMBERED) as docket:
         work = Work(docket, storage, server, limits)

@@ -108,6 +108,6 @@ class Faults:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
     async def _ask(self, *command: str) -> None:
-        storage: Any = import_module("storage")
+        storage: Any = import_module("starting.storage")
         async with storage.connect(self._redis.url, 10) as client:
             await client.execute_command(*command)

@@ -112,7 +112,7 @@ def word(met: bool) -> str:
 
 async def memory_of_a_session(client: Any) -> str:
     """What Redis keeps for an idle session with no event, and for one more event."""
-    sessions, buffers = import_module("sessions"), import_module("replay_buffer")
+    sessions, buffers = import_module("on_redis.sessions"), import_module("on_redis.replay_buffer")
     store, buffer = sessions.RedisSessions(client, 3600), buffers.RedisSSEReplayBuffer(client, 100_000)
 
     async def used() -> int:
@@ -138,7 +138,7 @@ def apart(*pids: int) -> None:
 
 async def main(*, quick: bool) -> None:
     pace = Pace(2000, 3, 200) if quick else Pace(100_000, 30, 400)
-    redis_server, storage = import_module("redis_server"), import_module("storage")
+    redis_server, storage = import_module("on_redis.own_server"), import_module("starting.storage")
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = await measured(in_memory(pace.kept), pace, REPLAY, RECORD)

@@ -74,7 +74,7 @@ async def all_of_it(
         cable: Cable | None = None
         where = ("--storage", "sqlite", "--file", str(Path(folder) / "soak.db"))
         if flags.storage == "redis":
-            own: Any = import_module("redis_server")
+            own: Any = import_module("on_redis.own_server")
             options = ("--appendonly", "no") if "older" in flags.faults else ()
             redis = own.RedisServer(own.find(), Path(folder), *options)
             stack.callback(lambda: redis.kill())

@@ -58,15 +58,15 @@ def in_memory(kept: int) -> dict[str, Storage]:
 
     return {
         BARE: Storage(record, after),
-        THIS: ours(import_module("replay_buffer").InMemorySSEReplayBuffer(kept)),
+        THIS: ours(import_module("in_memory.replay_buffer").InMemorySSEReplayBuffer(kept)),
     }
 
 
 async def on_redis(client: Any, stack: AsyncExitStack, kept: int, *, peers: bool) -> dict[str, Storage]:
     """The lesson publishes too."""
-    broker = await stack.enter_async_context(import_module("broker").RedisSSEBroker(client))
-    buffer = import_module("replay_buffer").RedisSSEReplayBuffer(client, kept)
-    sessions = import_module("sessions").RedisSessions(client, 3600)
+    broker = await stack.enter_async_context(import_module("on_redis.broker").RedisSSEBroker(client))
+    buffer = import_module("on_redis.replay_buffer").RedisSSEReplayBuffer(client, kept)
+    sessions = import_module("on_redis.sessions").RedisSessions(client, 3600)
     server = import_module("server").MCPServer(sse_broker=broker, sse_replay_buffer=buffer, sessions=sessions)
     session = (await server.open("2025-11-25")).id
     found = {
@@ -102,7 +102,7 @@ async def on_sqlite(folder: Path, stack: AsyncExitStack, kept: int, *, peers: bo
     async def after(cursor: int) -> Any:
         return bare.execute("SELECT place, message FROM e WHERE place > ? LIMIT 1000", (cursor,)).fetchall()
 
-    buffer = import_module("replay_buffer").SQLiteSSEReplayBuffer(folder / "ours.db", kept)
+    buffer = import_module("on_sqlite.replay_buffer").SQLiteSSEReplayBuffer(folder / "ours.db", kept)
     found = {BARE: Storage(record, after), THIS: ours(stack.enter_context(closing(buffer)))}
     if peers:
         persist: Any = import_module("mcp_persist")

@@ -38,9 +38,9 @@ VARIES = (
 
 def find_redis() -> object:
     """As lesson 11 finds one."""
-    return runpy.run_path(str(ROOT / "11_many_workers" / "redis_server.py"), run_name="redis_server")[
-        "find"
-    ]()
+    return runpy.run_path(
+        str(ROOT / "11_many_workers" / "on_redis" / "own_server.py"), run_name="own_server"
+    )["find"]()
 
 
 SEVERAL = re.compile(r"(client  )?(ada|bob) ")

@@ -6,14 +6,20 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, closing
 from pathlib import Path
 
-from broker import InMemorySSEBroker, RedisSSEBroker, SSEBroker
-from event import id_of, stream_of
-from limits import Limits
-from redis_server import RedisServer
-from replay_buffer import InMemorySSEReplayBuffer, RedisSSEReplayBuffer, SQLiteSSEReplayBuffer
+from broker import SSEBroker
+from in_memory.broker import InMemorySSEBroker
+from in_memory.replay_buffer import InMemorySSEReplayBuffer
+from in_memory.sessions import InMemorySessions
+from on_redis.broker import RedisSSEBroker
+from on_redis.own_server import RedisServer
+from on_redis.replay_buffer import RedisSSEReplayBuffer
+from on_redis.sessions import RedisSessions
+from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
+from replay_buffer import id_of, stream_of
 from server import MCPServer
-from sessions import InMemorySessions, RedisSessions, SessionStore
-from storage import connect
+from sessions import SessionStore
+from starting.limits import Limits
+from starting.storage import connect
 
 Buffer = InMemorySSEReplayBuffer | SQLiteSSEReplayBuffer | RedisSSEReplayBuffer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from on_redis.own_server import RedisServer, find
 from processes import ROOT
-from redis_server import RedisServer, find
 
 LESSON = ROOT / "11_many_workers"
 

@@ -18,29 +18,29 @@ end
 """
 SOLUTION = [
     Edit(
-        "limits.py",
+        "starting/limits.py",
         "    max_sessions: Annotated[",
         '    max_bytes: Annotated[int, "bytes of events kept of each stream, on Redis"] = 1_000_000\n'
         "    max_sessions: Annotated[",
     ),
     Edit(
-        "storage.py",
+        "starting/storage.py",
         "limits.max_idle, limits.max_calls)",
         "limits.max_idle, limits.max_calls, limits.max_bytes)",
     ),
     Edit(
-        "replay_buffer.py",
+        "on_redis/replay_buffer.py",
         "ttl: float = 1800.0, max_calls: int = 100",
         "ttl: float = 1800.0, max_calls: int = 100, max_bytes: int = 1_000_000",
     ),
     Edit(
-        "replay_buffer.py",
+        "on_redis/replay_buffer.py",
         "self._ttl = round(ttl * 1000)\n",
         "self._ttl = round(ttl * 1000)\n        self.max_bytes = max_bytes\n",
     ),
-    Edit("replay_buffer.py", "RECORD.sha, 2, *told)", "RECORD.sha, 2, *told, self.max_bytes)"),
-    Edit("replay_buffer.py", "RECORD.text, 2, *told)", "RECORD.text, 2, *told, self.max_bytes)"),
-    Edit("record_script.py", "redis.call('XADD', ", COUNT + "redis.call('XADD', "),
-    Edit("record_script.py", "'m', ARGV[1])", "'m', ARGV[1], 'total', total)"),
-    Edit("record_script.py", "return place\n", TRIM + "return place\n"),
+    Edit("on_redis/replay_buffer.py", "RECORD.sha, 3, *told)", "RECORD.sha, 3, *told, self.max_bytes)"),
+    Edit("on_redis/replay_buffer.py", "RECORD.text, 3, *told)", "RECORD.text, 3, *told, self.max_bytes)"),
+    Edit("on_redis/record_script.py", "redis.call('XADD', ", COUNT + "redis.call('XADD', "),
+    Edit("on_redis/record_script.py", "'m', ARGV[1])", "'m', ARGV[1], 'total', total)"),
+    Edit("on_redis/record_script.py", "return place\n", TRIM + "return place\n"),
 ]

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import pytest
 from redis_11 import real_redis
 
-from build import Build
-from limits import Limits, Settings
-from redis_server import RedisServer
+from jobs.build import Build
+from on_redis.own_server import RedisServer
 from server import MCPServer
 from sessions import Session
-from storage import TROUBLE, Storage, connect, opened
+from starting.limits import Limits, Settings
+from starting.storage import TROUBLE, Storage, connect, opened
 from worker import Work, working
 
 STEPS = 12

@@ -12,10 +12,10 @@ import pytest
 from redis_11 import LESSON, real_redis
 from solution_11 import SOLUTION
 
+from on_redis.own_server import RedisServer
+from on_redis.replay_buffer import events_of
 from processes import run, serving
-from redis_server import RedisServer
-from replay_buffer import events_of
-from storage import connect
+from starting.storage import connect
 from workshop.breaks import edited
 
 EXERCISE = (LESSON / "README.md").read_text(encoding="utf-8").partition("## Exercise")[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis_11 import LESSON, real_redis
 
+from on_redis.own_server import RedisServer
 from processes import Server, run, serving
-from redis_server import RedisServer
 
 QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "1")
 STEPS = 40  # a build that was late catches up with ten of them at once

@@ -8,17 +8,16 @@ from pathlib import Path
 import pytest
 from pairs_11 import BUFFERS, PAIRS, Buffer, Reader, pair, run, sent
 
-from event import Event, EvictedError, NotIssuedError, id_of, stream_of
-from limits import Limits
-from redis_server import RedisServer
-from replay_buffer import (
-    InMemorySSEReplayBuffer,
-    SQLiteSSEReplayBuffer,
-    SSEReplayBuffer,
-    Step,
-)
+from in_memory.replay_buffer import InMemorySSEReplayBuffer
+from in_memory.sessions import InMemorySessions
+from on_redis.own_server import RedisServer
+from on_redis.sessions import RedisSessions
+from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
+from on_sqlite.sessions import SQLiteSessions
+from replay_buffer import Event, EvictedError, NotIssuedError, SSEReplayBuffer, Step, id_of, stream_of
 from server import MCPServer
-from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
+from sessions import SessionStore
+from starting.limits import Limits
 
 PATIENCE = 10.0
 

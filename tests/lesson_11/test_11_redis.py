@@ -12,17 +12,17 @@ from pairs_11 import BUFFERS, Reader, pair, run, sent
 from redis.asyncio import Redis
 from redis_11 import LESSON, real_redis
 
-from broker import RedisSSEBroker
-from event import Event, id_of, stream_of
-from limits import Limits
+from on_redis.broker import RedisSSEBroker
+from on_redis.own_server import RedisServer
+from on_redis.replay_buffer import RedisSSEReplayBuffer, events_key, keys_of
+from on_redis.round_trips import RoundTrips
+from on_redis.sessions import RedisSessions
 from processes import run as program
 from processes import serving
-from redis_server import RedisServer
-from replay_buffer import RedisSSEReplayBuffer, Step, events_key, keys_of
-from round_trips import RoundTrips
+from replay_buffer import Event, Step, id_of, stream_of
 from server import MCPServer
-from sessions import RedisSessions
-from storage import connect
+from starting.limits import Limits
+from starting.storage import connect
 
 
 @pytest.mark.parametrize("kind", BUFFERS)

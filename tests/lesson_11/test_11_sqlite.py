@@ -13,12 +13,12 @@ from pairs_11 import run
 from redis_11 import LESSON
 from wire_11 import Client
 
-from event import id_of, stream_of
+from on_sqlite.file import connect
+from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
+from on_sqlite.sessions import SQLiteSessions
 from processes import run as program
 from processes import serving
-from replay_buffer import SQLiteSSEReplayBuffer, Step
-from sessions import SQLiteSessions
-from sqlite_file import connect
+from replay_buffer import Step, id_of, stream_of
 
 
 class Disk(SQLiteSSEReplayBuffer):

@@ -12,9 +12,9 @@ import pytest
 from redis_11 import LESSON, real_redis
 from wire_11 import Client, whole
 
+from on_redis.own_server import RedisServer
 from processes import Server, serving
-from redis_server import RedisServer
-from storage import connect
+from starting.storage import connect
 
 QUICK = ("--retry", "50", "--lease", "0.6", "--patience", "1.5", "--ping", "0.5", "--workers", "2")
 

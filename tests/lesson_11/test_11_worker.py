@@ -6,12 +6,11 @@ from pathlib import Path
 
 from redis_11 import real_redis
 
-from build import Build
-from event import Event, id_of
-from limits import Limits, Settings
-from replay_buffer import Step
+from jobs.build import Build
+from replay_buffer import Event, Step, id_of
 from server import MCPServer
-from storage import opened
+from starting.limits import Limits, Settings
+from starting.storage import opened
 from worker import told, working
 
 STEPS = 6

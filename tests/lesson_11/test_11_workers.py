@@ -20,8 +20,8 @@ SMALL = """
 import os, signal, socket, sys
 sys.path.insert(0, {lesson!r})
 from multiprocessing import util
-from limits import Settings
-from workers import run
+from starting.limits import Settings
+from starting.workers import run
 
 async def app(scope, receive, send):
     while True:

@@ -16,11 +16,17 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from broker import InMemorySSEBroker, RedisSSEBroker
-from limits import Settings
-from replay_buffer import InMemorySSEReplayBuffer, RedisSSEReplayBuffer, SQLiteSSEReplayBuffer
-from sessions import InMemorySessions, RedisSessions, SessionStore, SQLiteSessions
-from unfinished import SQLiteJobs
+from in_memory.broker import InMemorySSEBroker
+from in_memory.replay_buffer import InMemorySSEReplayBuffer
+from in_memory.sessions import InMemorySessions
+from on_redis.broker import RedisSSEBroker
+from on_redis.replay_buffer import RedisSSEReplayBuffer
+from on_redis.sessions import RedisSessions
+from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
+from on_sqlite.sessions import SQLiteSessions
+from on_sqlite.unfinished import SQLiteJobs
+from sessions import SessionStore
+from starting.limits import Settings
 
 MOST_CONNECTIONS = 32  # of a worker, for commands; more wait for one to be free
 TROUBLE = (RedisError, sqlite3.DatabaseError, TimeoutError)

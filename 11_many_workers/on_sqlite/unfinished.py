@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from build import Build
-from sqlite_file import connect
+from jobs.build import Build
+from on_sqlite.file import connect
 
 
 class SQLiteJobs:

@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -11,36 +10,31 @@ from starlette.responses import Response
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
-from build import Build
-from methods import initialized, reply
+from answering.methods import initialized, reply
+from jobs.build import Build
 from plumbing.body import Bodies, parse
 from plumbing.door import PROTOCOLS, Front, Refusal, accepts, json_response
 from plumbing.event_stream import EventStream
 from plumbing.jsonrpc import Message
-from sessions import Session
-from storage import TROUBLE, excuse
+from starting.storage import TROUBLE, excuse
 from worker import Work
+
+if TYPE_CHECKING:
+    from server import MCPServer
 
 log = logging.getLogger(__name__)
 
 
-class Server(Protocol):
-    """What the endpoint needs of the server."""
+class Running(NamedTuple):
+    """What a worker has at hand for each request, once it has begun."""
 
-    async def listen(self, session: Session, last_event_id: str | None) -> Response: ...
-
-    async def answer(self, session: Session, stream: str) -> Response: ...
-
-    async def open(self, protocol: str) -> Session: ...
-
-    async def find(self, session_id: str | None) -> Session: ...
-
-    async def end(self, session: Session) -> None: ...
+    server: "MCPServer"
+    work: Work
 
 
 class Endpoint:
-    def __init__(self, running: Callable[[], tuple[Server, Work]], front: Front) -> None:
-        self._running, self._bodies = running, Bodies(front)
+    def __init__(self, front: Front) -> None:
+        self._bodies = Bodies(front)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def signed(message: AsgiMessage) -> None:
@@ -50,7 +44,7 @@ class Endpoint:
 
         request = Request(scope, receive)
         try:
-            response = await self.respond(request)
+            response = await self.respond(request, *scope["state"]["running"])
         except Refusal as refusal:
             response = refusal.response()
         except TROUBLE as error:
@@ -58,8 +52,7 @@ class Endpoint:
             response = Refusal(503, excuse(error)).response()
         await response(scope, receive, signed)
 
-    async def respond(self, request: Request) -> Response:
-        server, work = self._running()
+    async def respond(self, request: Request, server: "MCPServer", work: Work) -> Response:
         session_id = request.headers.get("mcp-session-id")
         if session_id is None and request.method == "POST":
             return await self.initialize(server, parse(await self._bodies.read(request)))
@@ -80,7 +73,7 @@ class Endpoint:
             raise Refusal(406, "The answer is a stream: send Accept: application/json, text/event-stream.")
         return await server.answer(session, await work.begin(session.id, message.id, answer))
 
-    async def initialize(self, server: Server, message: Message) -> Response:
+    async def initialize(self, server: "MCPServer", message: Message) -> Response:
         if message.method != "initialize" or message.id is None:
             raise Refusal(
                 400, "Begin with an initialize request, or send the Mcp-Session-Id it was answered with."

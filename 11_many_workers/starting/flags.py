@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp
 
-from limits import REDIS, Limits, Settings
 from plumbing.launch import add_flags, listen, port_number, positive_int, read_flags, url_of
-from storage import answers, broken, choose, without_password
-from workers import run
+from starting.limits import REDIS, Limits, Settings
+from starting.storage import answers, broken, choose, without_password
+from starting.workers import run
 
 NO_REDIS = (
     "There is no Redis at {}. Three ways to get one: a package (apt install redis-server, "

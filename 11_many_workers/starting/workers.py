@@ -21,8 +21,8 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from limits import Settings
 from plumbing.launch import configured
+from starting.limits import Settings
 
 PAUSE = 0.5  # seconds before a worker that could not start is tried again
 PATIENCE = 5.0  # seconds for a worker to stop; after that it is ended

@@ -12,9 +12,9 @@ from typing import cast
 
 from docket import Docket
 
-from build import Build
-from limits import Limits
+from jobs.build import Build
 from plumbing.door import Refusal
+from starting.limits import Limits
 
 REMEMBERED = 200  # jobs of a session that are over
 

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue, ValidationError
 
-from build import Build
+from jobs.build import Build
 from plumbing.jsonrpc import INVALID_PARAMS, LOG_LEVELS, METHOD_NOT_FOUND, Message, error, result
 
 TOOL: JsonValue = {

@@ -1,0 +1,39 @@
+"""Live fan-out in memory: for one process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from broker import ALL_STREAMS, Inbox, Send
+from replay_buffer import Event, SSEReplayBuffer
+from sessions import SessionStore
+
+
+class InMemorySSEBroker:
+    losses = 0
+
+    def __init__(self) -> None:
+        self._inboxes: dict[str, set[Inbox]] = {}
+
+    def at_once(self, buffer: SSEReplayBuffer | None, sessions: SessionStore) -> Send | None:
+        return None
+
+    async def publish(self, session_id: str, event: Event) -> None:
+        for inbox in self._inboxes.get(session_id, ()):
+            inbox.put(event)
+
+    async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None:
+        for inbox in self._inboxes.get(session_id, ()):
+            inbox.hand_over(reader, stream)
+
+    @asynccontextmanager
+    async def subscribe(self, session_id: str, stream: str) -> AsyncGenerator[Inbox]:
+        inbox = Inbox(stream)
+        inboxes = self._inboxes.setdefault(session_id, set())
+        inboxes.add(inbox)
+        inbox.look()
+        try:
+            yield inbox
+        finally:
+            inboxes.discard(inbox)
+            if not inboxes:
+                self._inboxes.pop(session_id, None)
