@@ -17,6 +17,7 @@ LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/README.md"))
 READMES = [ROOT / "README.md", *(lesson / "README.md" for lesson in LESSONS)]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIES = (
+    (r"\b[0-9a-f]{18}-\d+\b", "ID"),
     (r"\b[0-9a-f]{8}(-\d+)*\b", "ID"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"to port \d+", "to port PORT"),
@@ -136,7 +137,7 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
                 uv = os.environ.get("UV", "uv")
                 quiet = "-q" if words[2].endswith(".py") else "--no-sync"  # a script's environment is its own
                 with speaking(readme.parent, uv, "run", quiet, *words[2:], *there) as program:
-                    program.finish()
+                    program.finish(patience=120)
                     seen = program.lines
             if shown:
                 assert_same(seen, shown)
