@@ -6,6 +6,8 @@ reader   the GET that carries the stream now
 event, place, id and cursor are explained in `replay_buffer.py`
 """
 
+from plumbing.ctrl_c import in_order
+
 import contextlib
 import logging
 import sys
@@ -156,6 +158,7 @@ def create_app(limits: Limits) -> Starlette:
 mcp_app = create_app(Limits())
 
 if __name__ == "__main__":
+    in_order()
     launch(Limits, create_app, "A Streamable HTTP server whose streams can be resumed.")
 
 # /// script

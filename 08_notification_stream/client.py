@@ -5,6 +5,8 @@ live    sent while somebody was connected
 missed  sent while nobody was, and replayed
 """
 
+from plumbing.ctrl_c import run
+
 import argparse
 import asyncio
 import logging
@@ -176,10 +178,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main(parse_flags())))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run(main(parse_flags())))
 
 # /// script
 # requires-python = ">=3.11"

@@ -5,6 +5,8 @@ standing stream    the session's one GET: what belongs to no request
 event, id and the rest are explained in `event_store.py`
 """
 
+from plumbing.ctrl_c import in_order
+
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -52,6 +54,7 @@ def notification_server(settings: Settings) -> Server:
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
+    in_order()
     launch(Settings, create_app, "Notifications on two kinds of stream, which outlive a cut.", port=3000)
 
 # /// script

@@ -1,5 +1,7 @@
 """Grades the exercise from outside: is the program run, and once? Does each of its lines come over a cut?"""
 
+import plumbing.ctrl_c
+
 import asyncio
 import json
 import re

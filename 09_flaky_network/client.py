@@ -6,6 +6,8 @@ afresh   the server has forgotten the session: a new one, and the same call with
 patience seconds without a single message after which it is given up
 """
 
+from plumbing.ctrl_c import run
+
 import argparse
 import asyncio
 import contextlib
@@ -198,10 +200,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main(parse_flags())))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run(main(parse_flags())))
 
 # /// script
 # requires-python = ">=3.11"

@@ -4,6 +4,8 @@ Keys in the terminal and a switch on the page:  uv run network.py --listen 9000 
 Unattended, in seconds since the first connection:  uv run network.py --script "2 cut, 5 restore"
 """
 
+from plumbing.ctrl_c import in_order
+
 import argparse
 import asyncio
 import contextlib
@@ -108,6 +110,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    in_order()
     main()
 
 # /// script

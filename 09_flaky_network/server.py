@@ -6,6 +6,8 @@ reader   the connection that carries a stream now: the POST that began it, or a 
 event, place, id, cursor and window are explained in `replay_buffer.py`
 """
 
+from plumbing.ctrl_c import in_order
+
 import asyncio
 import contextlib
 import logging
@@ -175,6 +177,7 @@ def create_app(limits: Limits) -> Starlette:
 mcp_app = create_app(Limits())
 
 if __name__ == "__main__":
+    in_order()
     launch(Limits, create_app, "A server whose builds outlive an outage of the network.")
 
 # /// script

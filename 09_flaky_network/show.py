@@ -1,5 +1,7 @@
 """Plays the lesson in three acts, with small windows: a short stall, a long outage, a server that forgets."""
 
+import plumbing.ctrl_c
+
 import asyncio
 import contextlib
 import sys

@@ -4,6 +4,8 @@ live    sent while the connection that brought it stood
 missed  sent before, and kept by the server
 """
 
+from plumbing.ctrl_c import run
+
 import argparse
 import asyncio
 import contextlib
@@ -265,10 +267,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main(parse_flags())))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run(main(parse_flags())))
 
 # /// script
 # requires-python = ">=3.11"

@@ -4,6 +4,8 @@ The SDK speaks the wire. `InMemoryEventStore` keeps each message before it is se
 cannot be resumed. The rest is an ordinary MCP server.
 """
 
+from plumbing.ctrl_c import in_order
+
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -55,6 +57,7 @@ async def open_stream(ctx: ServerRequestContext[Any, Any], call_next: CallNext) 
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
+    in_order()
     launch(Settings, create_app, "A server whose answers outlive the client that asked for them.")
 
 # /// script

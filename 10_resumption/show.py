@@ -4,6 +4,8 @@ told  what a client's runs have said together: the stations in order, and the fo
 runs  how often the tool has begun, by the server's count
 """
 
+import plumbing.ctrl_c
+
 import argparse
 import asyncio
 import contextlib

@@ -4,6 +4,8 @@ worker  a process of the server: `X-Worker` says which one answers, `by` in a me
 cursor  the id of the last event that came, which `Last-Event-ID` carries back
 """
 
+from plumbing.ctrl_c import run
+
 import argparse
 import asyncio
 import os
@@ -232,10 +234,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(asyncio.run(main(parse_flags())))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run(main(parse_flags())))
 
 # /// script
 # requires-python = ">=3.11"

@@ -6,6 +6,8 @@ look    read the buffer from the cursor on; what the broker brings is sent only 
 worker  a process: it serves, and it does work that `worker.py` takes from the engine
 """
 
+from plumbing.ctrl_c import in_order
+
 import asyncio
 import contextlib
 import json
@@ -272,6 +274,7 @@ def create_app(settings: Settings) -> Starlette:
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":
+    in_order()
     start(create_app)
 
 # /// script

@@ -1,5 +1,7 @@
 """Plays the lesson: finds or starts a Redis, two workers on it, and a client that kills some of them."""
 
+import plumbing.ctrl_c
+
 import argparse
 import asyncio
 import sys

@@ -4,6 +4,8 @@ uv run client.py http://127.0.0.1:8000/mcp --tool send_burst --args '{"count": 1
 uv run client.py     with no URL: the gallery, in which the checker has to catch each lie of `server.py`
 """
 
+from plumbing.ctrl_c import in_order
+
 import argparse
 import asyncio
 import shlex
@@ -137,6 +139,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    in_order()
     sys.exit(main())
 
 # /// script

@@ -6,6 +6,8 @@ count     its tool whose messages come on the POST's own stream
 announce  its tool whose messages come on the session's standing GET stream
 """
 
+from plumbing.ctrl_c import in_order
+
 import argparse
 import asyncio
 import json
@@ -222,6 +224,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    in_order()
     main()
 
 # /// script

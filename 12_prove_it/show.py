@@ -1,5 +1,7 @@
 """What `uv run workshop 12` plays: the gallery, in which each lie has to be caught by its own name."""
 
+from plumbing.ctrl_c import in_order
+
 import signal
 import sys
 
@@ -12,6 +14,7 @@ def end(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    in_order()
     signal.signal(signal.SIGTERM, end)
     print("A server tells each of its lies, and the checker has to name it. This takes a minute.", flush=True)
     sys.exit(main())

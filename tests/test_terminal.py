@@ -163,6 +163,21 @@ def test_ctrl_c_while_it_imports() -> None:
         interrupted(there)
 
 
+NAMES = ("server.py", "client.py", "show.py", "check.py", "network.py")
+SCRIPTS = [lesson / name for lesson in LESSONS for name in NAMES if (lesson / name).exists()]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name[:2]}-{path.stem}")
+def test_ctrl_c_while_a_script_imports(script: Path, tmp_path: Path) -> None:
+    """Stand-ins for the libraries take for ever to be imported."""
+    for library in ("httpx", "httpx2", "mcp", "pydantic", "rich", "starlette", "uvicorn"):
+        endless = "import time\nprint('importing', flush=True)\ntime.sleep(600)\n"
+        (tmp_path / f"{library}.py").write_text(endless, encoding="utf-8")
+    with terminal((sys.executable, script.name), script.parent, PYTHONPATH=str(tmp_path)) as there:
+        there.wait_for(lambda: "importing\r\n" in there.text)
+        interrupted(there)
+
+
 def interrupted(there: Terminal) -> None:
     there.ctrl_c()
     assert there.finish() == 130, there.text
