@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -25,6 +26,7 @@ import pathlib, sys, session_cache
 try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2])
 except session_cache.UnusableError as why: print(why)
 """
+README = (LESSON / "README.md").read_text(encoding="utf-8")
 ENOUGH = 400  # seconds for a show on a busy machine; only what hangs uses them up
 KILLED = 15 if sys.platform == "win32" else -signal.SIGKILL
 
@@ -318,6 +320,24 @@ def test_the_show_asks_again_for_a_port_that_was_just_taken() -> None:
     )
     assert "Cannot listen" in played.stdout, played.stderr
     assert "it listens on the port: True" in played.stdout, played.stdout + played.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches the whole console there")
+def test_a_touched_client_does_not_restart_the_server(tmp_path: Path) -> None:
+    """As the README has it; a touched part of the server does."""
+    command = re.search(r"^uv run (--with watchfiles uvicorn .*)$", README, re.MULTILINE)
+    assert command
+    copy = edited(LESSON, tmp_path)
+    uv = (os.environ.get("UV", "uv"), "run", "--no-sync", "--project", str(ROOT))
+    with speaking(copy, *uv, *shlex.split(command[1]), "--port", "0") as server:
+        server.wait_for("Application startup complete")
+        for name in ("client.py", "client_side/death.py", "server_side/weather.py"):
+            (copy / name).touch()
+        server.wait_for("detected changes in .*weather.py")
+        restarts = [line for line in server.lines if "detected changes in" in line]
+        assert not [line for line in restarts if "client.py" in line or "death.py" in line], restarts
+        server.ctrl_c()
+        server.finish()
 
 
 def test_a_taken_port(server: Server) -> None:
