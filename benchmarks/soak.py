@@ -105,8 +105,7 @@ async def main(flags: argparse.Namespace) -> int:
             neighbour, deaf = Neighbour(port), [Deaf(port) for _ in range(flags.deaf)]
             await neighbour.begin(most=flags.neighbour)
             first_steps = await neighbour.first_steps_of_another()
-            for each in deaf:
-                await each.begin()
+            await asyncio.gather(*(each.begin() for each in deaf))
             began = time.monotonic()
             going_wrong = asyncio.create_task(faults.play(flags.faults, flags.most, flags.pause))
             async with asyncio.TaskGroup() as tasks:
