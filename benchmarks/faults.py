@@ -1,5 +1,8 @@
 """What goes wrong in a soak: each fault with its beginning and its end, at random, one after the other.
 
+The next one waits until the server answers again: on a busy machine a start takes longer than a pause, and a
+worker that is killed while it starts, over and over, proves nothing about what is lost.
+
 worker       a random worker is killed by SIGKILL
 redis        Redis is killed; what it had acknowledged is there again
 older        Redis is killed, and comes back as it was some seconds before
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cable import Cable
+from listener import Listener, Tally
 
 SECONDS_OF_A_FULL_DISK = 2.0
 
@@ -44,8 +48,11 @@ def children(pid: int) -> list[int]:
 
 
 class Faults:
-    def __init__(self, server: Process, redis: Any, cable: Cable | None, lease: float, seed: int) -> None:
+    def __init__(
+        self, server: Process, port: int, redis: Any, cable: Cable | None, lease: float, seed: int
+    ) -> None:
         self._server, self._redis, self._cable, self._lease = server, redis, cable, lease
+        self._other = Listener(port, 1, 1, Tally(1, 0))
         self._dice = random.Random(seed)  # noqa: S311 (to be repeated)
         self.done: list[Fault] = []
 
@@ -60,6 +67,8 @@ class Faults:
             "disk": self.disk,
         }
         while len(self.done) < most:
+            await self._other.open()  # as soon as it is answered
+            await self._other.close()
             await asyncio.sleep(pause * self._dice.uniform(0.5, 1.5))
             kind = self._dice.choice(kinds)
             began = time.time()

@@ -86,7 +86,7 @@ async def all_of_it(
         server, port = await serve(*where)
         draining = asyncio.create_task(server.stdout.read() if server.stdout else asyncio.sleep(0))
         try:
-            yield server, port, redis, Faults(server, redis, cable, LEASE, flags.seed)
+            yield server, port, redis, Faults(server, port, redis, cable, LEASE, flags.seed)
         finally:
             server.terminate()
             await server.wait()
