@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -72,6 +73,20 @@ NOT_MCP = """
 import uvicorn, sys
 from starlette.applications import Starlette
 app = Starlette()
+"""
+LIAR = """
+import sys
+sys.path.insert(0, LESSON)
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+from liar.lies import Lie
+from server import Endpoint
+class Config(uvicorn.Config):
+    def __init__(self, *args, **more):
+        super().__init__(*args, ssl_certfile=FOLDER + "/cert.pem", ssl_keyfile=FOLDER + "/key.pem", **more)
+uvicorn.Config = Config
+app = Starlette(routes=[Route("/mcp", Endpoint(Lie.NONE))])
 """
 SERVE = """
 import socket
@@ -157,6 +172,49 @@ def test_a_server_with_which_nothing_can_be_proven_gets_a_sentence(
     assert sentence in " ".join(output.split())
     assert "Traceback" not in output
     assert came == exit_code
+
+
+def test_what_is_unknown_has_an_exit_code_and_is_written(tmp_path: Path) -> None:
+    """Time was over: nothing is broken, and nothing is proven."""
+    as_json, as_junit = tmp_path / "r.json", tmp_path / "r.xml"
+    files = ("--json", str(as_json), "--junit", str(as_junit))
+    with serving(LESSON) as server:
+        arguments = (server.url, "--tool", "count", *COUNT, "--time-limit", "0.5", *files)
+        code, output = run(LESSON, "client.py", *arguments)
+    assert code == 3, output
+    assert "--time-limit" in output
+    told = json.loads(as_json.read_text("utf-8"))
+    assert {check["outcome"] for check in told["checks"]} == {"unknown"}
+    suite = ElementTree.fromstring(as_junit.read_text("utf-8")).find("testsuite")  # noqa: S314
+    assert suite is not None
+    assert (suite.get("errors"), suite.get("failures")) == (str(len(told["checks"])), "0")
+
+
+def test_a_tool_that_does_not_fit_is_written_too(tmp_path: Path) -> None:
+    as_json = tmp_path / "r.json"
+    with serving(LESSON) as server:
+        code, output = run(LESSON, "client.py", server.url, "--tool", "none", "--json", str(as_json))
+    assert code == 2, output
+    assert "There is no tool 'none'" in json.loads(as_json.read_text("utf-8"))["unfit"]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
+def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) -> None:
+    """By the client, and by the proxy that cuts."""
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    pair = ("-keyout", "key.pem", "-out", "cert.pem", "-days", "2")
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *pair, *names]
+    subprocess.run(make, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    code = LIAR.replace("LESSON", repr(str(LESSON))).replace("FOLDER", repr(str(tmp_path)))
+    with other_server(tmp_path, code) as url:
+        there = (url.replace("http:", "https:"), "--tool", "count", *COUNT, *QUICK, "--law", "6")
+        refused, output = run(LESSON, "client.py", *there)
+        assert (refused, "cannot be reached" in output) == (2, True), output
+        for trust in (("--cacert", str(tmp_path / "cert.pem")), ("--insecure",)):
+            exit_code, output = run(LESSON, "client.py", *there, *trust, patience=120)
+            assert exit_code == 0, output
+    exit_code, output = run(LESSON, "client.py", *there, "--cacert", str(tmp_path / "server.py"))
+    assert (exit_code, "Traceback" in output) == (2, False), output
 
 
 def test_no_server_and_a_server_elsewhere_get_a_sentence() -> None:

@@ -6,7 +6,7 @@ from laboratory.wire import Cut, How
 from laws.law import WHOLE, Case, Weight, events_at_home, home, in_time, law, whole_run
 from laws.of_ids import brings_the_same
 
-HUNDRED = 100
+HUNDRED, SOME = 100, 10
 LARGE = 30_000  # characters
 # Two, three and four bytes each, and what ends a line elsewhere.
 LETTERS = "\u00c5\u00e4\u00d6 \u6f22\u5b57 \U0001f642 \u2028\u0085 \r\n\tdata: id: 7 "
@@ -149,4 +149,7 @@ async def a_hundred_cuts_in_a_fast_stream(lab: Lab, case: Case) -> None:
         Cut(1 + rng.randrange(step), rng.choice((0, rng.randint(1, 99))), rng.choice(ways))
         for _ in range(number)
     ]
-    await in_time(lab, lambda: lab.play(lab.fast, {lab.home: cuts}, hasty=True), min(3, number))
+    if number < SOME:  # the tool sends too few messages to be still under way
+        lab.must_be_whole(await lab.play(lab.fast, {lab.home: cuts}, hasty=True))
+    else:
+        await in_time(lab, lambda: lab.play(lab.fast, {lab.home: cuts}, hasty=True), 3)
