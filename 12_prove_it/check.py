@@ -38,7 +38,7 @@ class Session:
         """The id of each event, and what it is: `1`, `2`, ... or `response`."""
         told: JsonValue = {"count": count, "interval": 0.1}
         asked: JsonValue = {"name": "count", "arguments": told, "_meta": {"progressToken": "check"}}
-        message = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked}
+        message: JsonValue = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": asked}
         async for event in self._events("POST", json=message):
             yield event
 

@@ -27,6 +27,7 @@ AT_THE_SAME_TIME = 5
 ARGS: Arguments = {"count": 8, "interval": 0.15}
 FAST_ARGS: Arguments = {"count": 200, "interval": 0.01}
 PATIENCE, QUIET = 1.2, 0.6  # the liar is quick
+UNKNOWN = "unknown"
 Results = dict[Lie, set[str]]
 
 
@@ -75,15 +76,15 @@ async def try_all(address: str, seed: int, results: Results, tell: Callable[[], 
                 results[lie] = {str(reason)}
             else:
                 open_ = report.unknown and not report.verdicts
-                results[lie] = report.verdicts or ({"unknown"} if open_ else set())
+                results[lie] = report.verdicts or ({UNKNOWN} if open_ else set())
             tell()
 
-    async with (
-        httpx.AsyncClient(trust_env=False, timeout=LONG, limits=no_reuse) as http,
-        asyncio.TaskGroup() as all_,
-    ):
-        for lie in Lie:
-            all_.create_task(try_one(lie, http))
+    async with httpx.AsyncClient(trust_env=False, timeout=LONG, limits=no_reuse) as http:
+        async with asyncio.TaskGroup() as all_:
+            for lie in Lie:
+                all_.create_task(try_one(lie, http))
+        for lie in [lie for lie, came in results.items() if came == {UNKNOWN}]:
+            await try_one(lie, http)  # the machine was busy: once more, alone
 
 
 def matrix(results: Results) -> Table:

@@ -177,14 +177,14 @@ class OutlivesItsSession(Sound):
 # --- said wrongly
 
 
-@mutant("silent", "corrupted", "unknown", law=2)
+@mutant("mislabelled", law=2)
 class WrongContentType(Sound):
     """A stream is called text/plain."""
 
     media_type = "text/plain"
 
 
-@mutant("silent", "corrupted", "unknown", law=2)
+@mutant("mislabelled", law=2)
 class WrongContentTypeOnResume(Sound):
     """A resumed stream is called application/octet-stream."""
 

@@ -60,7 +60,7 @@ def test_arguments_are_made_from_the_schema() -> None:
 class ManyPages(Sound):
     """One tool on each page of `tools/list`, the one that serves on the last."""
 
-    pages = (
+    pages: tuple[JsonValue, ...] = (
         {"name": "mute", "inputSchema": {"type": "object", "properties": {"count": {"type": "integer"}}}},
         {"name": "other", "inputSchema": {"type": "object"}},
         {"name": "count", "inputSchema": {"type": "object", "properties": LENGTHS}},
