@@ -65,15 +65,16 @@ class Work:
         for session_id, call, build in self._unfinished.all() if self._unfinished else ():
             with suppress(Refusal):  # where there is less room now, it has no place, and is done all the same
                 await self._queue.enter(session_id, stream_of(session_id, call), build)
-            await self._add(session_id, call, build)
+            done = await self._buffer.steps_done(session_id, stream_of(session_id, call)) - 1
+            await self._add(session_id, call, build, done + 1)
 
-    async def _add(self, session_id: str, call: int | str, build: Build) -> None:
+    async def _add(self, session_id: str, call: int | str, build: Build, step: int = 1) -> None:
         """The engine does nothing if it has the job already: the stream is the job's key."""
         due = time.time() + build.interval
         when = datetime.fromtimestamp(due if build.interval > NAP else 0, UTC)
         add = self._docket.add(self.take_turn, when=when, key=stream_of(session_id, call))
         async with asyncio.timeout(self._limits.patience):  # the engine itself would wait for ever
-            await add(session_id, call, build.steps, build.interval, 1, due)
+            await add(session_id, call, build.steps, build.interval, step, due)
 
     async def end(self, session_id: str) -> None:
         """A session that ends takes its jobs along: those that wait, and those at work."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from pairs_11 import run
 from redis_11 import LESSON
-from wire_11 import Client
+from wire_11 import Client, data_of
 
 from on_sqlite.file import connect
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
@@ -138,3 +139,21 @@ def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
         with pytest.raises(AssertionError, match="is damaged"):
             Client(server.port)
         server.wait_for(r"storage: DatabaseError \(database disk image is malformed\)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
+def test_a_build_goes_on_where_it_was_when_its_worker_is_started_again(tmp_path: Path) -> None:
+    """Its next step is due after one interval, not after all that it has done: another build is slower."""
+    flags = ("--storage", "sqlite", "--file", str(tmp_path / "s.db"), "--retry", "10")
+    with serving(LESSON, *flags) as server:
+        client, other = Client(server.port), Client(server.port)
+        with client.build(100, 0.2) as stream:
+            stream.read_messages(40)
+            os.kill(int(stream.response.headers["x-worker"]), signal.SIGKILL)
+            last = stream.messages[-1]
+        with other.build(10, 0.2) as quick, client.listen(last.id) as resumed:
+            resumed.read_messages(1)
+            quick.read_all()
+            next_step, answer = data_of(resumed.messages[0]), data_of(quick.messages[-1])
+    assert next_step.number == 40
+    assert float(next_step.by.partition(".")[2]) < float(answer.by.partition(".")[2])
