@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from redis_11 import LESSON
-from wire_11 import Client, opened
+from wire_11 import Client
 
 from processes import PATIENCE, serving, speaking
 
@@ -62,10 +62,9 @@ def test_no_worker_outlives_the_server_for_a_reader_that_is_deaf(number: int) ->
     flags = ("--storage", "memory", "--max-events", "100000", "--retry", "10")
     with serving(LESSON, *flags) as server:
         client = Client(server.port)
-        stream, start = opened(client)
-        with stream:
-            client.build(30_000, 0)
-            stream.read_messages(30_001)
+        with client.build(30_000, 0) as stream:
+            stream.read_all()
+            start = stream.events[0].id
         with client.listen(start) as deaf:
             deaf.read(1)
             os.kill(server.popen.pid, number)
