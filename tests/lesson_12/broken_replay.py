@@ -31,7 +31,7 @@ def edit(event: Event, key: str, part: str | None, value: JsonValue) -> Event:
 # --- in another order, or not all
 
 
-@mutant("moved", law=2, fast=MANY, costly=True)
+@mutant("moved", law=3, fast=MANY, costly=True)
 class SwapsBeyondAHundred(Sound):
     """A replay of more than 100 events is sorted by id as text."""
 
@@ -43,7 +43,7 @@ class SwapsBeyondAHundred(Sound):
         return events
 
 
-@mutant("lost", law=2, fast=MANY)
+@mutant("lost", law=3, fast=MANY)
 class CapsAtTwoHundred(Sound):
     """A replay brings 200 events at most, then the live tail."""
 
@@ -54,7 +54,7 @@ class CapsAtTwoHundred(Sound):
         return events
 
 
-@mutant("lost", law=2, fast=MANY, costly=True)
+@mutant("lost", law=3, fast=MANY, costly=True)
 class KeepsTheLastHundred(Sound):
     """A replay brings the last 100 events, and says nothing of the others."""
 
