@@ -1,5 +1,7 @@
 """Grades the exercise from outside: what the new lie leaves out, and what the checker calls it."""
 
+import plumbing.ctrl_c
+
 import asyncio
 import json
 import re

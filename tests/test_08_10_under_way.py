@@ -134,7 +134,7 @@ def test_the_server_stops_under_posts() -> None:
 
 def test_without_the_mend_a_stop_is_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" in stop_under_posts(
-        edited(LESSON_08, tmp_path, Edit("server.py", "under_way.end_all()", "pass"))
+        edited(LESSON_08, tmp_path, Edit("server.py", ", under_way.end_all]", "]"))
     )
 
 

@@ -141,7 +141,9 @@ def test_it_remembers_what_was_run_and_says_what_comes_next(tmp_path: Path) -> N
     assert run(tmp_path, *WORKSHOP, "next")[1].endswith("uv run workshop 07")
 
 
-@pytest.mark.parametrize("words", ["break", "check", "next 07", "07 08", "break 07 1 2", "07 --no-resume"])
+@pytest.mark.parametrize(
+    "words", ["break", "check", "next 07", "07 08", "break 07 1 checker 2", "07 --no-resume"]
+)
 def test_what_is_not_understood_is_said_with_an_example(words: str) -> None:
     code, output = run(ROOT, *WORKSHOP, *words.split())
     assert code == 2

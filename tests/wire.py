@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 EVENT = re.compile(rb"id: ([^\n]*)\ndata: ?([^\n]*)\n\n")
-PATIENCE = 60.0  # seconds; long, since only what has hung uses it up
+PATIENCE = 20.0  # seconds; long, since only what has hung uses it up
 ENOUGH = 2.0  # where a broken server is to be seen hanging
 BOTH = {"accept": "application/json, text/event-stream"}
 

@@ -20,7 +20,7 @@ USAGE = """workshop                    list the lessons, and what you have done
        workshop next               say what to do now
        workshop 07 [-- FLAGS]      run a lesson; FLAGS are for its client
        workshop break 07           list the ways to break it
-       workshop break 07 2         try the second (then `checker`: ask lesson 12's)
+       workshop break 07 2         try the second (add checker: ask lesson 12)
        workshop check 07           grade the exercise
        workshop --all              run every lesson
        workshop --prepare          fetch what all lessons need to run offline"""

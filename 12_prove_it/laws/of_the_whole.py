@@ -27,9 +27,8 @@ LETTERS = "\u00c5\u00e4\u00d6 \u6f22\u5b57 \U0001f642 \u2028\u0085 \r\n\tdata: i
 async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     """Seeds that follow one another go through the places and the ways of cutting; the rest is chance."""
     rng, count = case.rng, events_at_home(lab)
-    place = case.seed % (count + 1)
-    if lab.home == "POST" or "GET" not in lab.primes:
-        place = max(1, place)  # what is lost before its first id has no cursor, whatever the server does
+    # What is lost before its first id has no cursor, whatever the server does.
+    place = max(1, case.seed % (count + 1))
     how = list(How)[case.seed % 3]
     inside = rng.choice((0, 1, rng.randint(2, 250)))
     more = [

@@ -1,9 +1,10 @@
 """Lesson 11's tool on the bare wire."""
 
 import json
+import time
 from dataclasses import dataclass
 
-from wire import Event, Exchange, Session
+from wire import PATIENCE, Event, Exchange, Session
 
 
 @dataclass
@@ -26,8 +27,14 @@ class Client(Session):
         return Exchange(self.port, "POST", headers | self.headers, json.dumps(message).encode())
 
     def build(self, steps: int, interval: float, request_id: int | str = 7) -> Exchange:
-        """The call's stream, which has begun."""
-        begun = self.begin(steps, interval, request_id)
+        """The call's stream, which has begun. A queue that is full is asked again, as it says."""
+        deadline = time.monotonic() + PATIENCE
+        while (
+            begun := self.begin(steps, interval, request_id)
+        ).status == 429 and time.monotonic() < deadline:
+            with begun:
+                begun.read_all()
+            time.sleep(0.1)
         assert begun.status == 200, begun.read_all()
         assert begun.response.headers["content-type"].startswith("text/event-stream"), begun.read_all()
         begun.read_messages(1)
