@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from broken_07 import LESSON
-from laws_07 import opened
-from processes import ROOT, run, serving, speaking, wait_until_open
-from wire import Session
+from processes import ROOT, run, speaking
 from workshop.breaks import Edit, edited
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
+LESSON = ROOT / "07_advanced_stream_resumption"
 WORKSHOP = ("-m", "workshop")
 QUICK = ("--", "--interval", "0.05", "--away", "0.25")
 
@@ -95,33 +93,6 @@ def test_ctrl_c_ends_all() -> None:
     assert "Traceback" not in workshop.output
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server lives on"
-
-
-@POSIX
-def test_ctrl_c_ends_a_server_with_open_streams() -> None:
-    with serving(LESSON) as server:
-        session = Session(server.port)
-        stream, _ = opened(session)
-        with stream:
-            session.call(2, 60)
-            server.ctrl_c()
-            stream.read_all()
-            assert server.finish() == 0
-    assert "ended: the server stops" in server.output
-
-
-@POSIX
-@pytest.mark.parametrize("reload", [[], ["--reload"]], ids=["once", "reload"])
-def test_uvicorn_serves_the_same_app(reload: list[str]) -> None:
-    command = [sys.executable, "-m", "uvicorn", "server:mcp_app", "--port", "0", *reload]
-    with speaking(LESSON, *command) as uvicorn:
-        port = int(uvicorn.wait_for(r"running on http://127.0.0.1:(\d+)")[1])
-        wait_until_open(port)
-        stream, _ = opened(Session(port))
-        with stream:
-            uvicorn.ctrl_c()
-            uvicorn.finish()
-    assert "Traceback" not in uvicorn.output
 
 
 def test_it_remembers_what_was_run_and_says_what_comes_next(tmp_path: Path) -> None:
