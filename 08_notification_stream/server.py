@@ -53,9 +53,14 @@ def notification_server(settings: Settings) -> Server:
 
 mcp_app = create_app(Settings())
 
-if __name__ == "__main__":
+
+def main() -> None:
     in_order()
     launch(Settings, create_app, "Notifications on two kinds of stream, which outlive a cut.", port=3000)
+
+
+if __name__ == "__main__":
+    main()
 
 # /// script
 # requires-python = ">=3.11"

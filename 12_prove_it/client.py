@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 
 from laboratory.checker import Order, Report, examine
-from laboratory.flags import as_text, parse_flags, repeating
+from laboratory.flags import as_text, parse_flags, program, repeating
 from laboratory.lab import NothingToResumeError, UnfitError
 from laboratory.peer import LONG, Peer
 from laboratory.proposals import proposals
@@ -106,7 +106,7 @@ async def list_tools(peer: Peer, console: Console) -> int:
     for proposal in await proposals(peer):
         console.print(f"{proposal.word:<12}{printable(proposal.tool.name)}  {proposal.why}", markup=False)
         if proposal.serves:
-            words = ["uv", "run", "client.py", peer.url, "--tool", proposal.tool.name]
+            words = [*program(), peer.url, "--tool", proposal.tool.name]
             words += ["--args", as_text(proposal.args), "--fast-args", as_text(proposal.fast_args)]
             console.print(f"            {printable(shlex.join(words))}", markup=False)
     console.print("A tool serves that sends some messages (progress or log), the same ones each time.")
@@ -114,6 +114,7 @@ async def list_tools(peer: Peer, console: Console) -> int:
 
 
 def main() -> int:
+    in_order()
     flags = parse_flags()
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(highlight=False, soft_wrap=True, record=flags.save_svg is not None, width=width)
@@ -139,7 +140,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    in_order()
     sys.exit(main())
 
 # /// script

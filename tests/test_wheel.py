@@ -1,20 +1,30 @@
-"""Who installs the package without the checkout has no lessons, and is told so."""
+"""Who installs the package without the checkout has the lessons and the checkers, from any folder."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from processes import ROOT
+from processes import ROOT, serving
 from workshop.packages import uv
 
 PATIENCE = 140.0  # seconds; only what hangs uses them up
 
 
 def asked(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]:
+    home = {} if folder == ROOT else {"HOME": str(folder), "USERPROFILE": str(folder)}
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False, encoding="utf-8"
+        command,
+        cwd=folder,
+        env=os.environ | home,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        encoding="utf-8",
     )
 
 
@@ -37,15 +47,33 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(3 * PATIENCE)
-@pytest.mark.parametrize(
-    "command", ["workshop 07", "workshop", "workshop break 07", "mcp-simple-streamablehttp"]
-)
-def test_without_lessons_it_says_where_they_are(command: str, programs: Path, tmp_path: Path) -> None:
-    name, *words = command.split()
-    told = asked(tmp_path, programs / name, *words)
-    output = told.stdout + told.stderr
-    assert told.returncode == 1, output
-    assert "There are no lessons here: run `uv run workshop` in a checkout of the repository" in output, (
-        output
-    )
-    assert len(output.strip().splitlines()) == 1, output
+def test_a_lesson_runs_from_an_empty_folder(programs: Path, tmp_path: Path) -> None:
+    told = asked(tmp_path, programs / "workshop", "07", "--", "--interval", "0.05", "--away", "0.25")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "client  proven" in told.stdout
+    assert "check 07" in asked(tmp_path, programs / "workshop", "next").stdout
+
+
+def test_all_lessons_are_in_it(programs: Path, tmp_path: Path) -> None:
+    listed = asked(tmp_path, programs / "workshop").stdout
+    for readme in ROOT.glob("[0-9][0-9]_*/README.md"):
+        assert f"\n{readme.parent.name[:2]}  " in f"\n{listed}", listed
+
+
+def test_an_exercise_is_for_a_checkout(programs: Path, tmp_path: Path) -> None:
+    told = asked(tmp_path, programs / "workshop", "check", "07")
+    assert told.returncode == 1
+    assert "The exercises are for a checkout" in told.stdout, told.stdout + told.stderr
+    assert len(told.stdout.splitlines()) == 1, told.stdout
+
+
+def test_the_checker_of_servers_is_a_program(programs: Path, tmp_path: Path) -> None:
+    with serving(ROOT / "07_advanced_stream_resumption") as server:
+        told = asked(tmp_path, programs / "prove-mcp-server", server.url)
+    assert re.search("^could serve send_burst", told.stdout, re.MULTILINE), told.stdout + told.stderr
+    assert f"prove-mcp-server {server.url} --tool send_burst" in told.stdout, told.stdout
+
+
+def test_the_server_of_lesson_08_is_a_program(programs: Path, tmp_path: Path) -> None:
+    told = asked(tmp_path, programs / "mcp-simple-streamablehttp", "--help")
+    assert told.stdout.startswith("usage: mcp-simple-streamablehttp"), told.stdout + told.stderr

@@ -3,14 +3,13 @@
 import argparse
 import asyncio
 import re
-import runpy
 import sys
 from pathlib import Path
 
 from rich.table import Table
 
 from workshop import breaks, progress
-from workshop.lessons import ROOT, find, lessons, number, title
+from workshop.lessons import CHECKOUT, find, lessons, number, title
 from workshop.packages import prepare, python_for
 from workshop.play import check, play, play_all
 from workshop.stage import BrokenError, Screen, Stage
@@ -78,16 +77,6 @@ def save_picture(console: Screen, file: Path, title: str) -> None:
     file.write_text("\n".join(line.rstrip() for line in own_fonts.splitlines()) + "\n", encoding="utf-8")
 
 
-def simple_streamablehttp() -> None:
-    """`uv run mcp-simple-streamablehttp`: the server of lesson 08, from anywhere in the checkout."""
-    try:
-        server = find("08") / "server.py"
-    except BrokenError as error:
-        sys.exit(str(error))
-    sys.path.insert(0, str(server.parent))
-    runpy.run_path(str(server), run_name="__main__")
-
-
 def parse_flags() -> tuple[argparse.Namespace, list[str], list[str]]:
     """Our own, the words among them, and what follows -- for the client."""
     given = sys.argv[1:]
@@ -124,7 +113,7 @@ def main() -> None:
     console = Screen(
         highlight=False, record=recorded, force_terminal=recorded or None, width=100 if recorded else None
     )
-    stage = Stage(ROOT, console, "workshop", STOPPING)
+    stage = Stage(CHECKOUT, console, "workshop", STOPPING)
 
     async def asked() -> int:
         if flags.all:

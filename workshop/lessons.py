@@ -1,20 +1,37 @@
-"""The lessons on disk."""
+"""The lessons: in a checkout, or inside of the installed package."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from workshop.stage import BrokenError
 
-ROOT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parent.parent
+PACKAGED = Path(__file__).parent / "packaged"
+LESSONS = "[0-9][0-9]_*/server.py"
+
+
+def in_a_checkout() -> bool:
+    return any(CHECKOUT.glob(LESSONS))
+
+
+@cache
+def house() -> Path:
+    """The folder of the lessons; without a checkout it is a copy of the packaged ones, for this run."""
+    if in_a_checkout():
+        return CHECKOUT
+    if not any(PACKAGED.glob(LESSONS)):
+        raise BrokenError("There are no lessons here: clone the repository, and install it again.")
+    copy = Path(tempfile.mkdtemp(prefix="workshop-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    shutil.copytree(PACKAGED, copy, dirs_exist_ok=True)
+    return copy
 
 
 def lessons() -> list[Path]:
-    there = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/server.py"))
-    if not there:
-        raise BrokenError(
-            "There are no lessons here: run `uv run workshop` in a checkout of the repository, "
-            "where they lie beside the folder workshop/."
-        )
-    return there
+    return sorted(path.parent for path in house().glob(LESSONS))
 
 
 def find(name: str) -> Path:

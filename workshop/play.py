@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from workshop import progress
-from workshop.lessons import lessons, number, title
+from workshop.lessons import in_a_checkout, lessons, number, title
 from workshop.packages import python_for
 from workshop.stage import BrokenError, Stage
 
@@ -58,6 +58,8 @@ async def play_all(stage: Stage) -> int:
 
 async def check(stage: Stage, lesson: Path) -> int:
     """Grades the exercise, in the learner's own files."""
+    if not in_a_checkout():
+        raise BrokenError("The exercises are for a checkout, where you can edit the lessons: clone it.")
     stage.python = python_for(lesson)
     async with stage.speaking("", "check.py", folder=lesson) as checking:
         code = await checking.end()

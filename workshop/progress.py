@@ -1,12 +1,15 @@
-"""What was run and solved on this machine, in a file that git ignores and that you may delete."""
+"""What was run and solved on this machine, in a file that you may delete.
+
+It lies in the checkout, where git ignores it; without a checkout, in your home."""
 
 import os
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from workshop.lessons import ROOT
+from workshop.lessons import CHECKOUT, in_a_checkout
 
-FILE = ROOT / ".workshop.json"
+FILE = (CHECKOUT if in_a_checkout() else Path.home()) / ".workshop.json"
 
 
 class Progress(BaseModel):

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shlex
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -122,7 +123,7 @@ def parse_flags() -> argparse.Namespace:
 
 def repeating(flags: argparse.Namespace) -> str:
     """All that decides what is asked. A header's value may be secret: it is taken from the environment."""
-    words = ["uv", "run", "client.py", flags.url or "", "--tool", flags.tool or ""]
+    words = [*program(), flags.url or "", "--tool", flags.tool or ""]
     for name in ("args", "fast_args", "long_args"):
         if (value := getattr(flags, name)) is not None:
             words += [option(name), as_text(value)]
@@ -136,6 +137,12 @@ def repeating(flags: argparse.Namespace) -> str:
         words += ["--cacert", str(flags.cacert)]
     words += [option(name) for name in ("insecure", "i_own_this_server") if getattr(flags, name)]
     return shlex.join(words)
+
+
+def program() -> list[str]:
+    """What was typed: the lesson's script, or the installed program."""
+    name = Path(sys.argv[0]).stem
+    return ["uv", "run", "client.py"] if name == "client" else [name]
 
 
 def option(name: str) -> str:
