@@ -50,8 +50,8 @@ class Refusal(Exception):  # noqa: N818 (an answer, not a mishap)
 class Guard:
     """Stands before a lesson's app, and answers what the app refuses."""
 
-    def __init__(self, app: ASGIApp, front: Front) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, front: Front, protocols: tuple[str, ...] = PROTOCOLS) -> None:
+        self._app, self._protocols = app, protocols
         self._hosts = LOOPBACK | {front.host} | {host_of(f"//{name}") for name in front.allow_host}
         self._origins = frozenset(front.allow_origin)
 
@@ -66,7 +66,7 @@ class Guard:
             if is_preflight(request):
                 await preflight(request)(scope, receive, send)
                 return
-            check(request)
+            check(request, self._protocols)
             await self._app(scope, receive, send)
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
@@ -80,7 +80,7 @@ class Guard:
             raise Refusal(403, "Pages of this Origin may not talk to this server.")
 
 
-def check(request: Request) -> None:
+def check(request: Request, protocols: tuple[str, ...]) -> None:
     """What the protocol asks of each method."""
     headers = request.headers
     if request.method not in METHODS.split(", "):
@@ -92,9 +92,9 @@ def check(request: Request) -> None:
         raise Refusal(406, "Send Accept: application/json, text/event-stream.")
     if request.method == "POST" and media_type(headers.get("content-type", "")) != "application/json":
         raise Refusal(415, "Send Content-Type: application/json.")
-    if (version := headers.get("mcp-protocol-version", PROTOCOLS[0])) not in PROTOCOLS:
-        told: JsonValue = {"supported": list(PROTOCOLS), "requested": version[:60]}
-        raise Refusal(400, f"This server speaks MCP {', '.join(PROTOCOLS)}.", UNSUPPORTED_PROTOCOL, told)
+    if (version := headers.get("mcp-protocol-version", protocols[0])) not in protocols:
+        told: JsonValue = {"supported": list(protocols), "requested": version[:60]}
+        raise Refusal(400, f"This server speaks MCP {', '.join(protocols)}.", UNSUPPORTED_PROTOCOL, told)
 
 
 def is_preflight(request: Request) -> bool:
