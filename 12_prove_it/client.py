@@ -35,6 +35,7 @@ from laboratory.report import (
     table,
 )
 from liar.gallery import run_gallery
+from plumbing.html_report import badge, beside, page
 
 BROKEN, COULD_NOT_CHECK, UNKNOWN = 1, 2, 3
 WIDTH = 80  # where no terminal says how wide it is
@@ -84,7 +85,12 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
             report.unfit = str(reason)
             raise
         finally:
-            write(flags.json, as_json(report))
+            told = as_json(report)
+            write(flags.json, told)
+            if flags.html:
+                write(flags.html, page("Which laws of resumption it keeps", [*beside(flags.beside), told]))
+            if flags.badge:
+                write(flags.badge, badge("resumption", told))
             write(flags.junit, as_junit(report))
     console.print(report.surveyed)
     console.print(table(report))

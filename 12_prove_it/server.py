@@ -62,8 +62,7 @@ class Endpoint:
         if lie is Lie.REPEAT_THE_LAST and resumed and cursor > 1:  # LIE
             cursor -= 1
         if lie is Lie.LOSE_IN_THE_SEAM and resumed:  # LIE
-            for event in [*backlog[:-2], *backlog[-1:]]:
-                yield event
+            yield "".join([*backlog[:-2], *backlog[-1:]])
             await asyncio.sleep(MOMENT if len(backlog) < 2 else 0)
             cursor = max(cursor + len(backlog), stream.last - stream.over)
         if lie is Lie.RUN_AGAIN and resumed and not stream.over:  # LIE

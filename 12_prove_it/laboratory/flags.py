@@ -93,6 +93,16 @@ def parser() -> argparse.ArgumentParser:
     add("--insecure", action="store_true", help="trust any certificate")
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     add("--junit", type=Path, metavar="FILE", help="write the result as JUnit XML, for CI")
+    add("--html", type=Path, metavar="FILE", help="write a page that shows each question and its evidence")
+    add(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="an earlier run, in that page",
+    )
+    add("--badge", type=Path, metavar="FILE", help="write a small SVG that says what was found")
     add("--save-svg", type=Path, metavar="FILE", help="write a picture of what is printed")
     add("--i-own-this-server", action="store_true", help="needed for a server that is not on this machine")
     parser.set_defaults(**DEFAULTS)

@@ -115,6 +115,7 @@ def as_json(report: Report) -> str:
     checks = [
         {
             "law": result.law.number,
+            "group": f"law {result.law.number}, {TITLES[result.law.number]}",
             "name": result.law.name,
             "weight": result.law.weight,
             "question": result.law.question,
@@ -134,6 +135,8 @@ def as_json(report: Report) -> str:
         for result in report.results
     ]
     whole = {
+        "subject": report.url,
+        "about": f"tool {report.tool}, seed {report.seed}, {report.seconds:.0f} s",
         "url": report.url,
         "tool": report.tool,
         "seed": report.seed,

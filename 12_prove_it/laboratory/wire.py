@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,6 +80,8 @@ class Connection:
 
     cut: Cut | None
     was_cut: bool = False
+    began: float = field(default_factory=time.monotonic)
+    ended: float | None = None
     sent: bytearray = field(default_factory=bytearray)
     _first: bytearray = field(default_factory=bytearray)
     _last: bytearray = field(default_factory=bytearray)
@@ -126,6 +129,7 @@ class Wire:
         except ConnectionError:
             pass  # whoever is left learns of it below
         finally:
+            connection.ended = time.monotonic()
             up.cancel()
             hang_up(client_out, connection)
             if not (connection.was_cut and connection.cut and connection.cut.how is How.SILENCE):
