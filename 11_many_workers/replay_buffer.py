@@ -36,6 +36,9 @@ class EvictedError(LookupError):
 class FullError(RuntimeError):
     """The stream has had as many events as it has ids."""
 
+    def __init__(self) -> None:
+        super().__init__(f"A stream ends after {LAST_PLACE} events.")
+
 
 class Event(NamedTuple):
     id: str
@@ -64,7 +67,7 @@ def digits(count: int, *of: int | str | None) -> str:
 
 def id_of(stream: str, place: int) -> str:
     if place > LAST_PLACE:
-        raise FullError(f"A stream ends after {LAST_PLACE} events.")
+        raise FullError
     return f"{stream}-{place}"
 
 

@@ -28,6 +28,7 @@ class Storage:
     record: Callable[[], Awaitable[Any]]
     after: Callable[[Any], Awaitable[Any]]
     cursor: Any = None
+    replays: float = 1.0  # the share of a batch: fewer where a replay looks at all that is kept
 
     async def fill(self, kept: int) -> None:
         for left in range(kept, 0, -1):
@@ -43,7 +44,14 @@ def ours(buffer: Any) -> Storage:
     return Storage(lambda: buffer.record(SESSION, TEXT), lambda cursor: buffer.replay(SESSION, cursor))
 
 
-def in_memory(kept: int) -> dict[str, Storage]:
+def of_rest(buffer: Any, replays: float = 1.0) -> Storage:
+    async def after(cursor: Any) -> list[Any]:
+        return [event async for event in buffer.replay(SESSION, cursor)]
+
+    return Storage(lambda: buffer.record(SESSION, PAYLOAD), after, replays=replays)
+
+
+def in_memory(kept: int, *, peers: bool) -> dict[str, Storage]:
     events: deque[str] = deque(maxlen=kept)
     last = 0
 
@@ -56,10 +64,15 @@ def in_memory(kept: int) -> dict[str, Storage]:
     async def after(cursor: int) -> list[str]:
         return [events[place] for place in range(cursor - last, 0)]
 
-    return {
+    found = {
         BARE: Storage(record, after),
         THIS: ours(import_module("in_memory.replay_buffer").InMemorySSEReplayBuffer(kept)),
     }
+    if peers:
+        import_module("peer_stores").set_up_django()
+        theirs = import_module("rest_framework_mcp").InMemorySSEReplayBuffer(max_events=kept)
+        found[REST] = of_rest(theirs, replays=0.001)
+    return found
 
 
 async def on_redis(client: Any, stack: AsyncExitStack, kept: int, *, peers: bool) -> dict[str, Storage]:
@@ -79,12 +92,7 @@ async def on_redis(client: Any, stack: AsyncExitStack, kept: int, *, peers: bool
     if peers:
         import_module("peer_stores").set_up_django()
         rest: Any = import_module("rest_framework_mcp.transport.redis_sse_replay_buffer")
-        theirs = rest.RedisSSEReplayBuffer(client, max_events=kept)
-
-        async def after(cursor: Any) -> list[Any]:
-            return [event async for event in theirs.replay(SESSION, cursor)]
-
-        found[REST] = Storage(lambda: theirs.record(SESSION, PAYLOAD), after)
+        found[REST] = of_rest(rest.RedisSSEReplayBuffer(client, max_events=kept))
         persist: Any = import_module("mcp_persist")
         found[PERSIST] = of_sdk(persist.RedisEventStore(client, ttl=3600, max_stream_length=kept))
     return found
