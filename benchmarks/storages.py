@@ -3,6 +3,7 @@
 bare  the same command on the same client, with nothing around it: the limit
 """
 
+import asyncio
 import sqlite3
 import sys
 from collections import deque
@@ -31,10 +32,12 @@ class Storage:
     replays: float = 1.0  # the share of a batch: fewer where a replay looks at all that is kept
 
     async def fill(self, kept: int) -> None:
-        for left in range(kept, 0, -1):
-            given = await self.record()
-            if left == MISSED + 1:
-                self.cursor = getattr(given, "id", given)
+        for _ in range(0, kept, 100):
+            await asyncio.gather(*(self.record() for _ in range(100)))
+        given = await self.record()
+        self.cursor = getattr(given, "id", given)
+        for _ in range(MISSED):
+            await self.record()
 
     async def replay(self) -> Any:
         return await self.after(self.cursor)

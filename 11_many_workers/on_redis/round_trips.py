@@ -27,6 +27,7 @@ class RoundTrips:
     def __init__(self, client: Redis) -> None:
         self._pool = client.connection_pool
         self._connection: AbstractConnection | None = None
+        self._patience: float | None = None
         self._waiting: list[tuple[Sequence[Question], asyncio.Future[list[Answer]]]] = []
         self._under_way = False
         self._travelling: asyncio.Task[None] | None = None
@@ -69,12 +70,18 @@ class RoundTrips:
                 answers.cancel()  # whoever has no answer by now gets none
             self._go_on()
 
+    async def _connect(self) -> AbstractConnection:
+        """Its patience is for a whole trip from now on: redis-py would start a task for each write."""
+        connection = self._connection = await self._pool.get_connection()
+        self._patience, connection.socket_timeout = connection.socket_timeout, None
+        return connection
+
     async def _trip(self, questions: Sequence[Question]) -> list[Answer | ResponseError]:
-        connection = self._connection = self._connection or await self._pool.get_connection()
+        connection = self._connection or await self._connect()
         if connection.is_connected and await connection.can_read():
             await connection.disconnect(nowait=True)  # closed by Redis since the last trip
         try:
-            async with asyncio.timeout(connection.socket_timeout):
+            async with asyncio.timeout(self._patience):
                 await connection.send_packed_command(connection.pack_commands(questions))
                 return [await answer(connection) for _ in questions]
         except BaseException:  # also who is cancelled: what is still to come must not answer the next trip
