@@ -94,7 +94,8 @@ async def grade() -> int:
     except UNREADABLE as error:
         what = str(error) or "It took too long."
         hint = (
-            "Settings in server_side/settings.py is where flags come from; door.py makes the SessionEvents."
+            "Settings in server_side/settings.py is where flags come from; door.py makes the SessionStreams, "
+            "and that makes the buffer."
         )
         grade.holds(False, "the server takes --max-age, and answers", f"{hint} {what}")
     return grade.verdict()

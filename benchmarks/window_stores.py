@@ -7,9 +7,11 @@ expire  all that is kept becomes too old, at once
 free    the call that gives the memory of old events back, where recording does not
 """
 
+import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from runpy import run_path
@@ -45,6 +47,20 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.ahead
+
+
+@contextmanager
+def on_path(lesson: Path) -> Generator[None]:
+    """What a lesson imports is its own: each has a `replay_buffer.py`."""
+    before = sys.modules.pop("replay_buffer", None)
+    sys.path.insert(0, str(lesson))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(lesson))
+        sys.modules.pop("replay_buffer", None)
+        if before:
+            sys.modules["replay_buffer"] = before
 
 
 class ByNumber:
@@ -120,8 +136,9 @@ class Eighth(ByNumber):
     """As the SDK calls it, the session's events in the context; a message is kept as it is, an object."""
 
     def __init__(self, max_events: int) -> None:
-        lesson = run_path(str(LESSON_08 / "event_store.py"))
-        lesson["current"].set(lesson["SessionEvents"](max_events))
+        with on_path(LESSON_08):
+            lesson = run_path(str(LESSON_08 / "event_store.py"))
+        lesson["current"].set(lesson["SessionStreams"](max_events))
         self.store: EventStore = lesson["SessionEventStore"]()
         self.message = JSONRPCNotification(**messages.payload(0))
         self.answered = True

@@ -23,7 +23,7 @@ from mcp.types import (
 )
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from event_store import SessionEvents, current
+from event_store import SessionStreams, current
 
 log = logging.getLogger("server")
 NAME = "start-notification-stream"
@@ -43,7 +43,7 @@ class Notifications:
     def __init__(self, max_calls: int, max_idle: float) -> None:
         self._max_calls, self._max_idle = max_calls, max_idle
         self._at_work = 0
-        self._silenced: WeakSet[SessionEvents] = WeakSet()  # sessions that want warnings only
+        self._silenced: WeakSet[SessionStreams] = WeakSet()  # sessions that want warnings only
 
     async def stream(self, ctx: ServerRequestContext, asked: Arguments) -> None:
         began = time.perf_counter()

@@ -10,28 +10,52 @@ LESSON = ROOT / "08_notification_stream"
 # One edit each, what the laws then say, and which of them: beside the rows of `breaks.toml`.
 MUTANTS = [
     (
-        Edit("event_store.py", '{stream.name}-{stream.last}"', '{stream.name}-{stream.last - 1}"'),
+        Edit(
+            "replay_buffer.py",
+            'event_id = f"{self.name}-{self.last + 1}"',
+            "event_id = self.id_of(self.last)",
+        ),
         "doubled",
         1,
     ),
-    (Edit("event_store.py", "stream.reader = object()", "stream.reader = True"), "doubled", 2),
-    (Edit("event_store.py", "stream.sent = place", "pass"), "doubled", 2),
-    (Edit("event_store.py", "secrets.token_hex(4)", '"00000000"'), "silent", 4),
+    (
+        Edit("event_store.py", "reader = object()", "reader = True"),
+        "doubled",
+        2,
+    ),
+    (Edit("event_store.py", "stream.read_until = cursor", "pass"), "doubled", 2),
+    (Edit("replay_buffer.py", "secrets.token_hex(4)", '"00000000"'), "silent", 4),
     (Edit("event_store.py", "del self._unanswered[stream_id]", "pass"), "foreign-stream", 4),
     (
         Edit(
             "door.py",
-            "return SessionEvents(self._max_events)",
-            "return next(iter(self._sessions.values()), SessionEvents(9999))",
+            "return SessionStreams(self._max_events)",
+            "return next(iter(self._sessions.values()), SessionStreams(9999))",
         ),
         "foreign-session",
         4,
     ),
-    (Edit("event_store.py", "stream.reader = None", "pass"), "endless", 6),
-    (Edit("event_store.py", "stream.news.set()  # an older", "pass  # an older"), "endless", 6),
-    (Edit("door.py", "check(events, cursor)  #", "pass  #"), "silent", 7),
-    (Edit("event_store.py", "if not stream or place < stream.evicted:", "if not stream:"), "silent", 8),
-    (Edit("event_store.py", "self._evict()  #", "pass  #"), "unbounded", 8),
+    (Edit("replay_buffer.py", "stream.hand_over(None)", "pass"), "endless", 6),
+    (
+        Edit(
+            "replay_buffer.py",
+            "        self.reader = reader\n        self.news.set()",
+            "        self.reader = reader",
+        ),
+        "endless",
+        6,
+    ),
+    (Edit("door.py", "check(streams.buffer, cursor)  #", "pass  #"), "silent", 7),
+    (Edit("replay_buffer.py", "if not stream or cursor < stream.evicted:", "if not stream:"), "silent", 8),
+    (
+        Edit(
+            "replay_buffer.py",
+            "_max_events = max_events\n        self._streams",
+            "_max_events = 10**9\n        self._streams",
+        ),
+        "unbounded",
+        8,
+    ),
 ]
 
 PLAIN = (

@@ -188,7 +188,7 @@ def test_sessions_are_counted_and_go_when_nobody_uses_them(tmp_path: Path) -> No
 import threading, gc, event_store
 def tell():
     gc.collect()
-    held = sum(isinstance(one, event_store.SessionEvents) for one in gc.get_objects())
+    held = sum(isinstance(one, event_store.SessionStreams) for one in gc.get_objects())
     print("held", held, flush=True)
     threading.Timer(0.1, tell).start()
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,8 +20,16 @@ from workshop.breaks import Edit, edited
 NOTIFICATION = JSONRPCNotification(jsonrpc="2.0", method="notifications/message", params={"data": "x" * 200})
 
 
-def events_of(lesson: Path, max_events: int) -> Any:  # what `event_store.py` of a copy calls SessionEvents
-    return runpy.run_path(str(lesson / "event_store.py"))["SessionEvents"](max_events)
+def events_of(lesson: Path, max_events: int) -> Any:
+    """What a copy's `event_store.py` has, with a session's streams in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(lesson), *sys.path])
+        patch.delitem(sys.modules, "replay_buffer", raising=False)
+        names = runpy.run_path(str(lesson / "event_store.py"))
+        patch.delitem(sys.modules, "replay_buffer")
+    streams = names["SessionStreams"](max_events)
+    find: Any = streams.buffer.find
+    return SimpleNamespace(record=streams.record, find=find, follow=names["follow"])
 
 
 def calls_leave_nothing(lesson: Path, calls: int) -> None:
@@ -41,7 +50,9 @@ def test_memory_is_flat_over_a_million_events() -> None:
 
 
 def test_a_store_that_keeps_ended_streams_is_caught(tmp_path: Path) -> None:
-    edit = Edit("event_store.py", "del self._streams[oldest.name]", "pass")
+    edit = Edit(
+        "replay_buffer.py", "        self._forget_if_empty(stream)\n\n    def _forget", "\n    def _forget"
+    )
     with pytest.raises(AssertionError, match="unbounded"):
         calls_leave_nothing(edited(LESSON, tmp_path, edit), 1000)
 
@@ -125,12 +136,12 @@ def test_a_replay_is_not_far_from_a_bare_deque() -> None:
 
 
 def test_a_store_that_makes_each_event_anew_is_caught(tmp_path: Path) -> None:
-    anew = "await send(EventMessage(event.message, f'{stream.name}-{place}'))"
+    anew = "await send(type(event)(event.message, stream.id_of(cursor)))"
     edit = Edit("event_store.py", "await send(event)", anew)
     assert times_the_bare_deque(edited(LESSON, tmp_path, edit)) > 8
 
 
 def test_a_store_that_looks_through_all_is_caught(tmp_path: Path) -> None:
-    edit = Edit("event_store.py", "if place < stream.last:", "if place < max(stream.kept, default=0):")
+    edit = Edit("replay_buffer.py", "end = begin +", "end = 0 * sum(map(bool, self._ring)) + begin +")
     with pytest.raises(AssertionError, match="times as much"):
         a_replay_costs_what_was_missed(edited(LESSON, tmp_path, edit))

@@ -31,6 +31,6 @@ def test_a_new_listener_begins_with_what_is_kept() -> None:
 
 
 def test_else_it_is_deaf_for_ever(tmp_path: Path) -> None:
-    edit = Edit("door.py", "max(events.standing.sent, events.standing.evicted)", "events.standing.sent")
+    edit = Edit("door.py", "max(standing.read_until, standing.evicted)", "standing.read_until")
     with pytest.raises(AssertionError, match="deaf"):
         listen_after_an_eviction(edited(LESSON, tmp_path, edit))
