@@ -91,8 +91,9 @@ class Terminal:
 
 # Its own session's terminal, so that Ctrl-C is a key of it.
 ON_THE_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is ignored if the tests run in the background
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
