@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from replay_buffer import Event, SSEReplayBuffer, Step
+from jobs.steps import Step, StepBuffer
+from replay_buffer import Event
 from sessions import SessionStore
 
 ALL_STREAMS = "all"
@@ -50,11 +51,11 @@ class Inbox:
     async def take(self, within: float) -> list[Event] | None:
         """What has come since the last time, which may be nothing; None: look."""
         if not self._news.is_set():
-            silence = asyncio.get_running_loop().call_later(within, self.look)  # so much is suspicious
             try:
-                await self._news.wait()
-            finally:
-                silence.cancel()
+                async with asyncio.timeout(within):
+                    await self._news.wait()
+            except TimeoutError:  # so much silence is suspicious
+                return None
         self._news.clear()
         events, self._events = self._events, []
         look, self._look = self._look, False
@@ -68,8 +69,8 @@ class SSEBroker(Protocol):
 
     async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None: ...
 
-    def at_once(self, buffer: SSEReplayBuffer | None, sessions: SessionStore) -> Send | None:
-        """Look for the session, record and publish in one step, where broker, buffer and sessions can."""
+    def in_one_trip(self, buffer: StepBuffer, sessions: SessionStore) -> Send | None:
+        """What looks for the session, records and publishes at once, if broker, buffer and sessions can."""
         ...
 
     def subscribe(self, session_id: str, stream: str) -> AbstractAsyncContextManager[Inbox]:

@@ -9,13 +9,11 @@ cursor  the id after which a reader goes on; place 0 stands before the first eve
 Any worker computes a stream's name from the session's id and the call's. The last six digits are a check sum
 over both: so an id that is another session's, or was made up, is refused as one that was never issued.
 
-A call's messages are numbered before they are recorded: so the stream itself says how far the call is, in the
-transaction that keeps the message.
+What jobs need besides, so that two workers never record one step twice, is in `jobs/steps.py`.
 """
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -31,6 +29,10 @@ class NotIssuedError(LookupError):
 
 class EvictedError(LookupError):
     """The id was issued, but what came after it is no longer kept."""
+
+    def __init__(self, cursor: str | None = None) -> None:
+        super().__init__()
+        self.cursor = cursor  # after which everything is kept; None: nothing is
 
 
 class FullError(RuntimeError):
@@ -89,9 +91,11 @@ def unbroken(after: int, events: list[Event], newest: int | None = None) -> list
         return events
     if newest is not None and after > newest:
         raise NotIssuedError(after)
-    if events or after != newest:
-        raise EvictedError(after)
-    return events
+    if events:
+        raise EvictedError(id_of(events[0].stream, events[0].place - 1))
+    if after != newest:
+        raise EvictedError
+    return []
 
 
 def at_least_0(session_id: str, stream: str, newest: int | None) -> int | None:
@@ -99,21 +103,11 @@ def at_least_0(session_id: str, stream: str, newest: int | None) -> int | None:
     return 0 if newest is None and stream == stream_of(session_id) else newest
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A message of a call, recorded only if it is the next one: two workers cannot both record it."""
-
-    stream: str
-    number: int  # its place
-    last: bool = False  # the answer
-
-
 class SSEReplayBuffer(Protocol):
-    async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
-        """Keep a message under the next id of the session's standing stream, or of a call's.
+    """What you write to keep events elsewhere: `server.py --buffer module:Class` makes it with max_events."""
 
-        None: the step is recorded already, and this one is dropped.
-        """
+    async def record(self, session_id: str, message: str) -> Event:
+        """Keep a message under the next id of the session's stream, before anybody is sent it (law 1)."""
         ...
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
@@ -123,4 +117,6 @@ class SSEReplayBuffer(Protocol):
         """
         ...
 
-    async def forget(self, session_id: str) -> None: ...
+    async def forget(self, session_id: str) -> None:
+        """Keep nothing more of the session: it has ended."""
+        ...

@@ -8,7 +8,6 @@ by     who did a step, and when: `process id.milliseconds`
 """
 
 import asyncio
-import json
 import logging
 import os
 import time
@@ -20,11 +19,14 @@ from typing import TYPE_CHECKING
 
 from docket import Docket, Perpetual, Worker
 
+from answering.frames import COMPACT
 from jobs.build import Build
 from jobs.queue_limit import Queue
+from jobs.steps import Step
 from jobs.taking import Taking
 from plumbing.door import Refusal
-from replay_buffer import Step, stream_of
+from plumbing.jsonrpc import NOT_RESUMABLE
+from replay_buffer import stream_of
 from starting.limits import Limits
 from starting.storage import Storage
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 AGAIN = timedelta(seconds=0.25)  # until a turn that could not reach the storage is tried again
-COMPACT = json.JSONEncoder(separators=(",", ":"))
 LATE = 1.0  # seconds that a job may catch up with
 LOOK = 0.1  # seconds: how often the engine looks what is due, and which places are free
 NAMES = ("fetch", "resolve", "configure", "compile", "link", "test", "document", "package")
@@ -46,7 +47,7 @@ class Work:
 
     def __init__(self, docket: Docket, storage: Storage, server: "MCPServer", limits: Limits) -> None:
         self._docket, self._server, self._limits = docket, server, limits
-        self._buffer, self._unfinished = storage.buffer, storage.unfinished
+        self._buffer, self._unfinished = server.buffer, storage.unfinished
         self._queue = Queue(docket, limits)
         self._at_work = Counter[str]()  # turns, of each session
         self._longest = min(limits.turn, limits.max_idle / 4)  # a turn renews its session
@@ -59,6 +60,9 @@ class Work:
                 self._unfinished.begin(session_id, call, build)
             await self._server.send(session_id, told(call, 0, build.steps), Step(stream, 1))
             await self._add(session_id, call, build)
+        elif not self._server.resumes:
+            say = "This call is over, and nothing was kept of it: send it with another id."
+            raise Refusal(410, say, NOT_RESUMABLE)
         return stream
 
     async def begin_unfinished(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.datastructures import MutableHeaders
@@ -11,11 +12,15 @@ from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from answering.methods import initialized, reply
+from answering.streams import answer_from, answer_live, listen
 from jobs.build import Build
 from plumbing.body import Bodies, parse
-from plumbing.door import PROTOCOLS, Front, Refusal, accepts, json_response
+from plumbing.door import PROTOCOLS, Refusal, accepts, json_response
 from plumbing.event_stream import EventStream
-from plumbing.jsonrpc import Message
+from plumbing.jsonrpc import SESSION_NOT_FOUND, Message
+from replay_buffer import stream_of
+from sessions import Session, SessionStore
+from starting.limits import Limits
 from starting.storage import TROUBLE, excuse
 from worker import Work
 
@@ -33,8 +38,8 @@ class Running(NamedTuple):
 
 
 class Endpoint:
-    def __init__(self, front: Front) -> None:
-        self._bodies = Bodies(front)
+    def __init__(self, limits: Limits) -> None:
+        self._bodies, self._max_sessions = Bodies(limits), limits.max_sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def signed(message: AsgiMessage) -> None:
@@ -56,9 +61,9 @@ class Endpoint:
         session_id = request.headers.get("mcp-session-id")
         if session_id is None and request.method == "POST":
             return await self.initialize(server, parse(await self._bodies.read(request)))
-        session = await server.find(session_id)
+        session = await found(server.sessions, session_id)
         if request.method == "GET":
-            return await server.listen(session, request.headers.get("last-event-id"))
+            return await listen(server, session, request.headers.get("last-event-id"))
         if request.method == "DELETE":
             await server.end(session)
             await work.end(session.id)
@@ -71,7 +76,10 @@ class Endpoint:
             return json_response(answer)
         if not accepts(request, EventStream.media_type):
             raise Refusal(406, "The answer is a stream: send Accept: application/json, text/event-stream.")
-        return await server.answer(session, await work.begin(session.id, message.id, answer))
+        begin = partial(work.begin, session.id, message.id, answer)
+        if not server.resumes:
+            return await answer_live(server, session, stream_of(session.id, message.id), begin)
+        return await answer_from(server, session, await begin())
 
     async def initialize(self, server: "MCPServer", message: Message) -> Response:
         if message.method != "initialize" or message.id is None:
@@ -80,5 +88,17 @@ class Endpoint:
             )
         asked = message.params.get("protocolVersion")
         protocol = asked if isinstance(asked, str) and asked in PROTOCOLS else PROTOCOLS[-1]
-        session = await server.open(protocol)
+        session = await server.sessions.open(protocol, self._max_sessions)
+        if session is None:
+            raise Refusal(429, f"There are {self._max_sessions} sessions: try later.")
+        log.info("%s opened (%s)", session, protocol)
         return json_response(initialized(protocol, message), headers={"mcp-session-id": session.id})
+
+
+async def found(sessions: SessionStore, session_id: str | None) -> Session:
+    if not session_id:
+        raise Refusal(400, "Send the Mcp-Session-Id that initialize was answered with.")
+    if session := await sessions.use(session_id):
+        return session
+    gone = "This session is unknown or has ended: initialize a new one."
+    raise Refusal(404, gone, SESSION_NOT_FOUND)

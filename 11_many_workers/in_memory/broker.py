@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from broker import ALL_STREAMS, Inbox, Send
-from replay_buffer import Event, SSEReplayBuffer
+from jobs.steps import StepBuffer
+from replay_buffer import Event
 from sessions import SessionStore
 
 
@@ -14,7 +15,7 @@ class InMemorySSEBroker:
     def __init__(self) -> None:
         self._inboxes: dict[str, set[Inbox]] = {}
 
-    def at_once(self, buffer: SSEReplayBuffer | None, sessions: SessionStore) -> Send | None:
+    def in_one_trip(self, buffer: StepBuffer, sessions: SessionStore) -> Send | None:
         return None
 
     async def publish(self, session_id: str, event: Event) -> None:
@@ -37,3 +38,10 @@ class InMemorySSEBroker:
             inboxes.discard(inbox)
             if not inboxes:
                 self._inboxes.pop(session_id, None)
+
+
+class NoBroker(InMemorySSEBroker):
+    """Brings nothing live: a stream finds what is new when it looks, after a silence of `--ping` seconds."""
+
+    async def publish(self, session_id: str, event: Event) -> None:
+        pass

@@ -15,16 +15,18 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from broker import ALL_STREAMS, Inbox, Send
-from on_redis.replay_buffer import RedisSSEReplayBuffer
+from jobs.steps import StepBuffer
+from on_redis.replay_buffer import RedisSSEReplayBuffer, channel_of
 from on_redis.round_trips import RoundTrips
 from on_redis.sessions import RedisSessions
-from replay_buffer import ID, Event, SSEReplayBuffer, Step
+from replay_buffer import ID, Event
 from sessions import SessionStore
 
 log = logging.getLogger(__name__)
 ALIVE = "mcp:alive"  # a channel that is always subscribed to, so that there is always a connection
 AGAIN = 0.25  # seconds until the next try to reach Redis
 HAND_OVER = "reader: "
+NOT_ENTERED = "The broker does not listen yet: enter it with `async with RedisSSEBroker(client) as broker`."
 
 
 class RedisSSEBroker:
@@ -38,19 +40,13 @@ class RedisSSEBroker:
         self._listener: asyncio.Task[None] | None = None
         self._telling = asyncio.Lock()
 
-    @staticmethod
-    def channel(session_id: str) -> str:
-        return f"mcp:{{{session_id}}}:live"
-
-    def at_once(self, buffer: SSEReplayBuffer | None, sessions: SessionStore) -> Send | None:
+    def in_one_trip(self, buffer: StepBuffer, sessions: SessionStore) -> Send | None:
         """One script does all of it, if all three are here, on one client."""
+        if self._listener is None:
+            raise RuntimeError(NOT_ENTERED)
         match buffer, sessions:
             case RedisSSEReplayBuffer(), RedisSessions() if buffer.client is sessions.client is self.client:
-
-                async def send(session_id: str, message: str, step: Step | None) -> Event | None:
-                    return await buffer.record(session_id, message, step, self.channel(session_id))
-
-                return send
+                return buffer.record_and_publish
             case _:
                 return None
 
@@ -64,14 +60,16 @@ class RedisSSEBroker:
             await asyncio.wait([self._listener], timeout=0.1)
 
     async def publish(self, session_id: str, event: Event) -> None:
-        await self._trips.ask(("PUBLISH", self.channel(session_id), f"{event.id} {event.message}"))
+        await self._trips.ask(("PUBLISH", channel_of(session_id), f"{event.id} {event.message}"))
 
     async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None:
-        await self._trips.ask(("PUBLISH", self.channel(session_id), f"{HAND_OVER}{stream} {reader}"))
+        await self._trips.ask(("PUBLISH", channel_of(session_id), f"{HAND_OVER}{stream} {reader}"))
 
     @asynccontextmanager
     async def subscribe(self, session_id: str, stream: str) -> AsyncGenerator[Inbox]:
-        inbox, channel = Inbox(stream), self.channel(session_id).encode()
+        if self._listener is None:
+            raise RuntimeError(NOT_ENTERED)
+        inbox, channel = Inbox(stream), channel_of(session_id).encode()
         inboxes = self._inboxes.setdefault(channel, set())
         inboxes.add(inbox)
         try:

@@ -2,10 +2,11 @@
 
 KEYS  events, notes, session
 ARGV  message, max_events, time to live, stream, channel; of a call's message its number;
-      of the answer to a call how many calls are kept that are over
+      of the answer to a call how many events are kept of the calls that are over
 
 Nothing is kept for a session that has ended. A call's message is work, and renews the session's time.
-The notes say for each stream how many events it has had, and which calls are over.
+The notes say for each stream how many events it has had, which calls are over, from the oldest one that is
+kept to the last, and how many events are kept of them.
 """
 
 from dataclasses import dataclass
@@ -38,12 +39,17 @@ if ARGV[5] ~= '' then
   redis.call('PUBLISH', ARGV[5], ARGV[4] .. '-' .. place .. ' ' .. ARGV[1])
 end
 if ARGV[7] ~= '' then
-  local over = redis.call('HINCRBY', KEYS[2], 'over', 1)
-  redis.call('HSET', KEYS[2], 'over:' .. over, ARGV[4])
-  local oldest = redis.call('HGET', KEYS[2], 'over:' .. (over - ARGV[7]))
-  if oldest then
-    redis.call('DEL', string.sub(KEYS[1], 1, -1 - #oldest) .. oldest)
-    redis.call('HDEL', KEYS[2], oldest, 'over:' .. (over - ARGV[7]))
+  local function kept(had) return math.min(had, ARGV[2]) end
+  local last = redis.call('HINCRBY', KEYS[2], 'last over', 1)
+  local oldest = redis.call('HINCRBY', KEYS[2], 'oldest over', last == 1 and 1 or 0)
+  local together = redis.call('HINCRBY', KEYS[2], 'kept', kept(place))
+  redis.call('HSET', KEYS[2], 'over ' .. last, ARGV[4])
+  while together > tonumber(ARGV[7]) and oldest < last do
+    local stream = redis.call('HGET', KEYS[2], 'over ' .. oldest)
+    together = redis.call('HINCRBY', KEYS[2], 'kept', -kept(redis.call('HGET', KEYS[2], stream)))
+    redis.call('DEL', string.sub(KEYS[1], 1, -1 - #stream) .. stream)
+    redis.call('HDEL', KEYS[2], stream, 'over ' .. oldest)
+    oldest = redis.call('HINCRBY', KEYS[2], 'oldest over', 1)
   end
 end
 return place

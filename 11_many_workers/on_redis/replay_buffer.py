@@ -5,9 +5,10 @@ from typing import cast
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from jobs.steps import Step
 from on_redis.record_script import RECORD
 from on_redis.round_trips import RoundTrips
-from replay_buffer import Event, Step, at_least_0, id_of, place_of, stream_of, unbroken
+from replay_buffer import Event, at_least_0, id_of, place_of, stream_of, unbroken
 
 
 def keys_of(session_id: str) -> tuple[str, str, str]:
@@ -22,6 +23,10 @@ def keys_of(session_id: str) -> tuple[str, str, str]:
     )
 
 
+def channel_of(session_id: str) -> str:
+    return f"mcp:{{{session_id}}}:live"
+
+
 def events_key(session_id: str, stream: str) -> str:
     return f"mcp:{{{session_id}}}:events:{stream}"
 
@@ -30,26 +35,41 @@ class RedisSSEReplayBuffer:
     """For many processes and machines: a Redis Stream for each stream."""
 
     def __init__(
-        self, client: Redis, max_events: int = 4096, ttl: float = 1800.0, max_calls: int = 100
+        self, client: Redis, max_events: int = 4096, max_session_events: int = 10_000, ttl: float = 1800.0
     ) -> None:
-        self.client, self.max_events, self.max_calls = client, max_events, max_calls
+        self.client, self.max_events, self.max_session_events = client, max_events, max_session_events
         self._ttl = round(ttl * 1000)
         self._trips = RoundTrips(client)
 
-    async def record(
+    async def record(self, session_id: str, message: str) -> Event:
+        place = await self._record(session_id, message)
+        return Event(id_of(stream_of(session_id), place), message)
+
+    async def record_step(self, session_id: str, message: str, step: Step) -> Event | None:
+        place = await self._record(session_id, message, step)
+        return Event(id_of(step.stream, place), message) if place else None
+
+    async def record_and_publish(self, session_id: str, message: str, step: Step | None) -> Event | None:
+        """If the session is open, and published too, in one round trip."""
+        place = await self._record(session_id, message, step, channel_of(session_id))
+        stream = step.stream if step else stream_of(session_id)
+        return Event(id_of(stream, place), message) if place else None
+
+    async def _record(
         self, session_id: str, message: str, step: Step | None = None, channel: str = ""
-    ) -> Event | None:
-        """As the others do. With a channel: if the session is open, and published too, in one round trip."""
+    ) -> int:
+        """The place; 0: it was not to be recorded."""
         stream = step.stream if step else stream_of(session_id)
         session, _, notes = keys_of(session_id)
-        number, max_calls = step.number if step else "", self.max_calls if step and step.last else ""
+        number = step.number if step else ""
+        of_those_over = self.max_session_events if step and step.last else ""
         keys = events_key(session_id, stream), notes, session
-        told = (*keys, message, self.max_events, self._ttl, stream, channel, number, max_calls)
+        told = (*keys, message, self.max_events, self._ttl, stream, channel, number, of_those_over)
         try:
             (place,) = await self._trips.ask(("EVALSHA", RECORD.sha, 3, *told))
         except NoScriptError:  # Redis was started anew, and has done nothing
             (place,) = await self._trips.ask(("EVAL", RECORD.text, 3, *told))
-        return Event(id_of(stream, place), message) if isinstance(place, int) and place else None
+        return cast("int", place)
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
         if after is None:

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+from jobs.steps import Step
 from on_sqlite.file import connect, patiently
-from replay_buffer import Event, Step, at_least_0, id_of, place_of, stream_of, unbroken
+from replay_buffer import Event, at_least_0, id_of, place_of, stream_of, unbroken
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS session_streams (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT, name TEXT UNIQUE, over INTEGER
+CREATE TABLE IF NOT EXISTS event_streams (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT, name TEXT UNIQUE, over INTEGER, kept INTEGER
 );
-CREATE INDEX IF NOT EXISTS streams_of_a_session ON session_streams (session, over);
+CREATE INDEX IF NOT EXISTS event_streams_of_a_session ON event_streams (session, over);
 CREATE TABLE IF NOT EXISTS messages (row INTEGER PRIMARY KEY, message TEXT);
 """
 ROWS = 2**27  # for each stream, whose number is never given again: row = number * ROWS + place
@@ -17,9 +18,16 @@ TRIM_EACH = 256  # records; a few pages at once cost less than a row each time
 NEWEST = "SELECT max(row) FROM messages WHERE row > ?1 AND row < ?2"
 NEXT = f"INSERT INTO messages SELECT ifnull(({NEWEST}), ?1) + 1, ?3"
 ONLY_THE_NEXT = f"{NEXT} WHERE ifnull(({NEWEST}), ?1) + 1 = ?4"
-OVER = """
-UPDATE session_streams SET over = 1 + (SELECT ifnull(max(over), 0) FROM session_streams WHERE session = ?1)
-WHERE name = ?2 RETURNING over
+END_CALL = """
+UPDATE event_streams SET kept = ?3,
+  over = 1 + (SELECT ifnull(max(over), 0) FROM event_streams WHERE session = ?1) WHERE name = ?2
+"""
+# The newest call that is over stays, however long it is.
+TOO_OLD = """
+SELECT name FROM (
+  SELECT name, sum(kept) OVER newer AS together, row_number() OVER newer AS age FROM event_streams
+  WHERE session = ?1 AND over IS NOT NULL WINDOW newer AS (ORDER BY over DESC)
+) WHERE together > ?2 AND age > 1
 """
 
 
@@ -27,63 +35,72 @@ class SQLiteSSEReplayBuffer:
     """For one machine: a file that outlives the process. A call takes microseconds, and needs no thread."""
 
     def __init__(
-        self, path: str | Path, max_events: int = 4096, max_calls: int = 100, patience: float = 2.0
+        self,
+        path: str | Path,
+        max_events: int = 4096,
+        max_session_events: int = 10_000,
+        patience: float = 2.0,
     ) -> None:
-        self.max_events, self.max_calls, self._patience = max_events, max_calls, patience
+        self.max_events, self.max_session_events = max_events, max_session_events
+        self._patience = patience
         self._database = connect(path)
         self._database.executescript(TABLES)
         self._first_rows: dict[str, int] = {}
 
-    async def record(self, session_id: str, message: str, step: Step | None = None) -> Event | None:
-        event = await patiently(lambda: self._record(session_id, message, step), self._patience)
-        if event and event.place % TRIM_EACH == 0:
-            await patiently(lambda: self._trim(event), self._patience)
-        return event
+    async def record(self, session_id: str, message: str) -> Event:
+        stream = stream_of(session_id)
 
-    def _record(self, session_id: str, message: str, step: Step | None) -> Event | None:
-        stream = step.stream if step else stream_of(session_id)
-        first = self._first_row(stream) or self._new_stream(session_id, stream)
-        if step is None or not step.last:
-            return self._insert(stream, first, message, step)
+        def record() -> int:
+            first = self._first_row(stream) or self._new_stream(session_id, stream)
+            return (self._database.execute(NEXT, (first, first + ROWS, message)).lastrowid or 0) - first
+
+        return await self._kept(stream, await patiently(record, self._patience), message)
+
+    async def record_step(self, session_id: str, message: str, step: Step) -> Event | None:
+        recorded = await patiently(lambda: self._record_step(session_id, message, step), self._patience)
+        return await self._kept(step.stream, step.number, message) if recorded else None
+
+    def _record_step(self, session_id: str, message: str, step: Step) -> bool:
+        first = self._first_row(step.stream) or self._new_stream(session_id, step.stream)
+        row = (first, first + ROWS, message, first + step.number)
+        if not step.last:
+            return self._database.execute(ONLY_THE_NEXT, row).rowcount > 0
         with self._database:  # one transaction
             self._database.execute("BEGIN IMMEDIATE")
-            event = self._insert(stream, first, message, step)
-            if event:
-                self._end_call(session_id, stream)
-            return event
+            recorded = self._database.execute(ONLY_THE_NEXT, row).rowcount > 0
+            if recorded:
+                self._end_call(session_id, step)
+            return recorded
 
-    def _insert(self, stream: str, first: int, message: str, step: Step | None) -> Event | None:
-        rows = (first, first + ROWS, message)
-        if step:
-            inserted = self._database.execute(ONLY_THE_NEXT, (*rows, first + step.number))
-        else:
-            inserted = self._database.execute(NEXT, rows)
-        if not inserted.rowcount:
-            return None
-        return Event(id_of(stream, (inserted.lastrowid or 0) - first), message)
+    async def _kept(self, stream: str, place: int, message: str) -> Event:
+        event = Event(id_of(stream, place), message)
+        if place % TRIM_EACH == 0:
+            await patiently(lambda: self._trim(event), self._patience)
+        return event
 
     def _trim(self, event: Event) -> None:
         first = self._first_row(event.stream) or 0
         trim = "DELETE FROM messages WHERE row > ? AND row <= ?"
         self._database.execute(trim, (first, first + event.place - self.max_events))
 
-    def _end_call(self, session_id: str, stream: str) -> None:
-        ((over,),) = self._database.execute(OVER, (session_id, stream)).fetchall()
-        oldest = "SELECT name FROM session_streams WHERE session = ? AND over <= ?"
-        for (name,) in self._database.execute(oldest, (session_id, over - self.max_calls)).fetchall():
-            self._delete(name)
+    def _end_call(self, session_id: str, step: Step) -> None:
+        kept = min(step.number, self.max_events)
+        self._database.execute(END_CALL, (session_id, step.stream, kept))
+        too_old = self._database.execute(TOO_OLD, (session_id, self.max_session_events)).fetchall()
+        for (stream,) in too_old:
+            self._delete(stream)
 
     def _first_row(self, stream: str) -> int | None:
         """Where its events begin. Asked once for each stream."""
         if (first := self._first_rows.get(stream)) is None:
-            asked = self._database.execute("SELECT number FROM session_streams WHERE name = ?", (stream,))
+            asked = self._database.execute("SELECT number FROM event_streams WHERE name = ?", (stream,))
             for (number,) in asked.fetchall():
                 first = self._first_rows[stream] = number * ROWS
         return first
 
     def _new_stream(self, session_id: str, stream: str) -> int:
         """Never inside a transaction: if that is rolled back, another stream is given the number (law 4)."""
-        new = "INSERT INTO session_streams (session, name) VALUES (?, ?)"
+        new = "INSERT INTO event_streams (session, name) VALUES (?, ?)"
         number = self._database.execute(new, (session_id, stream)).lastrowid or 0
         self._first_rows[stream] = number * ROWS
         return number * ROWS
@@ -110,14 +127,14 @@ class SQLiteSSEReplayBuffer:
     def _forget(self, session_id: str) -> None:
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            streams = "SELECT name FROM session_streams WHERE session = ?"
+            streams = "SELECT name FROM event_streams WHERE session = ?"
             for (stream,) in self._database.execute(streams, (session_id,)).fetchall():
                 self._delete(stream)
 
     def _delete(self, stream: str) -> None:
         first = self._first_row(stream) or 0
         self._database.execute("DELETE FROM messages WHERE row > ? AND row < ?", (first, first + ROWS))
-        self._database.execute("DELETE FROM session_streams WHERE name = ?", (stream,))
+        self._database.execute("DELETE FROM event_streams WHERE name = ?", (stream,))
         self._first_rows.pop(stream, None)
 
     async def steps_done(self, session_id: str, stream: str) -> int:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from plumbing.launch import add_flags, listen, port_number, positive_int, read_flags, url_of
 from starting.limits import REDIS, Limits, Settings
-from starting.storage import answers, broken, choose, without_password
+from starting.storage import answers, broken, chosen, without_password
 from starting.workers import run
 
 NO_REDIS = (
@@ -18,43 +18,68 @@ NO_REDIS = (
     "brew install redis), a container (docker run -p 6379:6379 redis), or `uv run workshop 11`, "
     "which finds or starts its own."
 )
-NO_FILE = "Sessions cannot be kept in {} ({}): choose another file with --file."
 NO_URL = "{} is no address of a Redis: write it as redis://127.0.0.1:6379/0."
-ALONE = "SQLite and memory are for one process: start a Redis for --workers {}, or leave it out."
+ALONE = (
+    "Several workers share sessions, events and fan-out by Redis: leave out --workers {}, or use "
+    "--storage redis, without another --buffer or --broker."
+)
+NOTHING = "Without a buffer and without a broker no message would ever come: choose one of the two."
 
 
 def start(create_app: Callable[[Settings], ASGIApp]) -> None:
     parser = parser_of_flags()
     flags = parser.parse_args()
     limits = read_flags(parser, flags, Limits)
-    wanted = "redis" if flags.redis and not flags.storage else flags.storage
-    settings = Settings(limits, wanted, flags.redis or REDIS, flags.file)
-    redis = without_password(settings.redis)
-    try:
-        storage = asyncio.run(choose(settings))
-        if storage == "redis" and not asyncio.run(answers(settings.redis)):
-            sys.exit(NO_REDIS.format(redis))
-    except ValueError:
-        sys.exit(NO_URL.format(redis))
-    workers = flags.workers
-    if storage != "redis" and workers > 1:
-        if wanted:
-            sys.exit(ALONE.format(workers))
-        workers = 1
-    chosen = Settings(limits, storage, settings.redis, settings.file)
-    if storage == "sqlite" and (why := asyncio.run(broken(chosen))):
-        sys.exit(NO_FILE.format(settings.file, why))
+    storage = flags.storage or ("redis" if flags.redis else None)
+    asked = Settings(limits, storage, flags.buffer, flags.broker, flags.redis or REDIS, flags.file)
+    settings, workers = asyncio.run(usable(asked, flags.workers))
     listener = listen(limits.host, flags.port)
     if sys.platform == "linux":  # what a killed worker leaves to a reader that never reads is ended, too
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(limits.max_stall * 1000))
-    where = {"redis": redis, "sqlite": settings.file, "memory": "this process"}[storage]
-    alone = "" if wanted or storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
+    alone = "" if storage or settings.storage == "redis" else f" (no Redis at {REDIS}, so it runs alone)"
 
     def tell() -> None:
         print(f"listening on {url_of(limits.host, listener)}", flush=True)
-        print(f"storage {storage}: {where}; workers: {workers}{alone}", flush=True)
+        print(f"{told(settings)}; workers: {workers}{alone}", flush=True)
 
-    run(create_app, chosen, workers, listener, tell)
+    run(create_app, settings, workers, listener, tell)
+
+
+async def usable(asked: Settings, workers: int) -> tuple[Settings, int]:
+    """What is used, and how many workers; or it ends here, with a sentence."""
+    redis = without_password(asked.redis)
+    try:
+        settings = await chosen(asked)
+        uses_redis = "redis" in (settings.storage, settings.buffer, settings.broker)
+        if uses_redis and not await answers(settings.redis):
+            sys.exit(NO_REDIS.format(redis))
+        why = await broken(settings)
+    except ValueError:
+        sys.exit(NO_URL.format(redis))
+    if settings.buffer == settings.broker == "none":
+        sys.exit(NOTHING)
+    shared = settings.storage == settings.buffer == "redis" and settings.broker != "memory"
+    if workers > 1 and not shared:
+        if asked.storage or asked.buffer or asked.broker:
+            sys.exit(ALONE.format(workers))
+        workers = 1
+    if why:
+        sys.exit(why)
+    return settings, workers
+
+
+def told(settings: Settings) -> str:
+    where = {"redis": without_password(settings.redis), "sqlite": settings.file, "memory": "this process"}
+    parts = [f"storage {settings.storage}: {where[str(settings.storage)]}"]
+    usual = Settings(settings.limits).on(settings.storage or "sqlite")
+    if settings.buffer != usual.buffer:
+        unkept = ": no ids, so nothing is resumed" if settings.buffer == "none" else ""
+        parts.append(f"buffer {settings.buffer}{unkept}")
+    if settings.broker != usual.broker:
+        seldom = f": what is new is found each {settings.limits.ping:g} s"
+        late = seldom if settings.broker == "none" else ""
+        parts.append(f"broker {settings.broker}{late}")
+    return "; ".join(parts)
 
 
 def parser_of_flags() -> argparse.ArgumentParser:
@@ -62,7 +87,13 @@ def parser_of_flags() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--port", type=port_number, default=8000, help="0 takes a free one (default: %(default)s)")
     add("--workers", type=positive_int, default=1, help="processes (default: %(default)s)")
-    add("--storage", choices=["memory", "sqlite", "redis"], help="(default: Redis if one runs, else SQLite)")
+    add(
+        "--storage",
+        choices=["memory", "sqlite", "redis"],
+        help="where sessions and jobs are kept (default: Redis if one runs, else SQLite)",
+    )
+    add("--buffer", metavar="KIND", help="none, memory, sqlite, redis, or your own, as module:Class")
+    add("--broker", choices=["none", "memory", "redis"], help="(default, as for --buffer: the storage's)")
     add("--redis", metavar="URL", help=f"(default: {REDIS})")
     add("--file", default=Settings.file, help="for SQLite (default: %(default)s)")
     add_flags(parser, Limits)

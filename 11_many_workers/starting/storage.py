@@ -1,4 +1,4 @@
-"""Which storage: its four parts, opened and closed together, and what is said when it fails."""
+"""What a worker keeps, and where: opened and closed together, and what is said when it fails."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # (redis-py is typed in part)
@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -16,17 +15,22 @@ from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from in_memory.broker import InMemorySSEBroker
+from broker import SSEBroker
+from in_memory.broker import InMemorySSEBroker, NoBroker
 from in_memory.replay_buffer import InMemorySSEReplayBuffer
 from in_memory.sessions import InMemorySessions
+from jobs.counted_steps import with_steps
+from jobs.steps import StepBuffer
 from on_redis.broker import RedisSSEBroker
 from on_redis.replay_buffer import RedisSSEReplayBuffer
 from on_redis.sessions import RedisSessions
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
 from on_sqlite.sessions import SQLiteSessions
 from on_sqlite.unfinished import SQLiteJobs
+from replay_buffer import SSEReplayBuffer
 from sessions import SessionStore
 from starting.limits import Settings
+from starting.own_buffer import UnusableError, made
 
 MOST_CONNECTIONS = 32  # of a worker, for commands; more wait for one to be free
 TROUBLE = (RedisError, sqlite3.DatabaseError, TimeoutError)
@@ -35,8 +39,8 @@ TROUBLE = (RedisError, sqlite3.DatabaseError, TimeoutError)
 @dataclass(frozen=True)
 class Storage:
     sessions: SessionStore
-    buffer: InMemorySSEReplayBuffer | SQLiteSSEReplayBuffer | RedisSSEReplayBuffer
-    broker: InMemorySSEBroker | RedisSSEBroker
+    buffer: StepBuffer
+    broker: SSEBroker
     work: str  # where the engine keeps its jobs
     unfinished: SQLiteJobs | None = None  # kept here where the engine forgets them with the process
 
@@ -63,36 +67,46 @@ async def answers(url: str, patience: float = 1.0) -> bool:
             return False
 
 
-async def choose(settings: Settings) -> Literal["memory", "sqlite", "redis"]:
+async def chosen(settings: Settings) -> Settings:
     """What was asked for, else Redis where one runs, else SQLite."""
-    if settings.storage:
-        return settings.storage
-    return "redis" if await answers(settings.redis) else "sqlite"
+    return settings.on(settings.storage or ("redis" if await answers(settings.redis) else "sqlite"))
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncGenerator[Storage]:
-    limits = settings.limits
-    storage = await choose(settings)
+    settings, limits = await chosen(settings), settings.limits
     async with AsyncExitStack() as stack:
-        if storage == "redis":
-            client = await stack.enter_async_context(connect(settings.redis, limits.patience))
+        client = await stack.enter_async_context(connect(settings.redis, limits.patience))
+        buffer = with_steps(buffer_of(settings, client, stack), limits)
+        broker: SSEBroker = NoBroker() if settings.broker == "none" else InMemorySSEBroker()
+        if settings.broker == "redis":
             broker = await stack.enter_async_context(RedisSSEBroker(client))
-            buffer = RedisSSEReplayBuffer(client, limits.max_events, limits.max_idle, limits.max_calls)
+        if settings.storage == "redis":
             yield Storage(RedisSessions(client, limits.max_idle), buffer, broker, for_work(settings))
-        elif storage == "sqlite":
-            buffer = SQLiteSSEReplayBuffer(
-                settings.file, limits.max_events, limits.max_calls, limits.patience
-            )
-            stack.enter_context(closing(buffer))
+        elif settings.storage == "sqlite":
             sessions = SQLiteSessions(settings.file, limits.max_idle, buffer.forget, limits.patience)
             stack.enter_context(closing(sessions))
             jobs = stack.enter_context(closing(SQLiteJobs(settings.file)))
-            yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://", jobs)
+            yield Storage(sessions, buffer, broker, "memory://", jobs)
         else:
-            buffer = InMemorySSEReplayBuffer(limits.max_events, limits.max_calls)
-            sessions = InMemorySessions(limits.max_idle, buffer.forget)
-            yield Storage(sessions, buffer, InMemorySSEBroker(), "memory://")
+            yield Storage(InMemorySessions(limits.max_idle, buffer.forget), buffer, broker, "memory://")
+
+
+def buffer_of(settings: Settings, client: Redis, stack: AsyncExitStack) -> SSEReplayBuffer | None:
+    limits = settings.limits
+    bounds = limits.max_events, limits.max_session_events
+    match settings.buffer:
+        case "none":
+            return None
+        case "memory":
+            return InMemorySSEReplayBuffer(limits.max_events)
+        case "redis":
+            return RedisSSEReplayBuffer(client, *bounds, limits.max_idle)
+        case "sqlite":
+            buffer = SQLiteSSEReplayBuffer(settings.file, *bounds, limits.patience)
+            return stack.enter_context(closing(buffer))
+        case own:
+            return made(str(own), limits.max_events)
 
 
 def for_work(settings: Settings) -> str:
@@ -103,11 +117,13 @@ def for_work(settings: Settings) -> str:
 
 
 async def broken(settings: Settings) -> str | None:
-    """Why the file cannot be used, found out before workers try to, one after the other."""
+    """Why it cannot be used, found out before workers try to, one after the other."""
     try:
         async with opened(settings):
             return None
     except sqlite3.Error as error:
+        return f"Sessions cannot be kept in {settings.file} ({error}): choose another file with --file."
+    except UnusableError as error:
         return str(error)
 
 

@@ -10,6 +10,8 @@ from broker import SSEBroker
 from in_memory.broker import InMemorySSEBroker
 from in_memory.replay_buffer import InMemorySSEReplayBuffer
 from in_memory.sessions import InMemorySessions
+from jobs.counted_steps import with_steps
+from jobs.steps import StepBuffer
 from on_redis.broker import RedisSSEBroker
 from on_redis.own_server import RedisServer
 from on_redis.replay_buffer import RedisSSEReplayBuffer
@@ -17,31 +19,31 @@ from on_redis.sessions import RedisSessions
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
 from replay_buffer import id_of, stream_of
 from server import MCPServer
-from sessions import SessionStore
+from sessions import Session, SessionStore
 from starting.limits import Limits
 from starting.storage import connect
 
-Buffer = InMemorySSEReplayBuffer | SQLiteSSEReplayBuffer | RedisSSEReplayBuffer
+
+@asynccontextmanager
+async def in_memory(_redis: RedisServer, _folder: Path, limits: Limits) -> AsyncGenerator[StepBuffer]:
+    yield with_steps(InMemorySSEReplayBuffer(limits.max_events), limits)
 
 
 @asynccontextmanager
-async def in_memory(_redis: RedisServer, _folder: Path, most: int) -> AsyncGenerator[Buffer]:
-    yield InMemorySSEReplayBuffer(most)
-
-
-@asynccontextmanager
-async def on_sqlite(_redis: RedisServer, folder: Path, most: int) -> AsyncGenerator[Buffer]:
-    with closing(SQLiteSSEReplayBuffer(folder / "events.db", most)) as buffer:
+async def on_sqlite(_redis: RedisServer, folder: Path, limits: Limits) -> AsyncGenerator[StepBuffer]:
+    with closing(
+        SQLiteSSEReplayBuffer(folder / "events.db", limits.max_events, limits.max_session_events)
+    ) as buffer:
         yield buffer
 
 
 @asynccontextmanager
-async def on_redis(redis: RedisServer, _folder: Path, most: int) -> AsyncGenerator[Buffer]:
+async def on_redis(redis: RedisServer, _folder: Path, limits: Limits) -> AsyncGenerator[StepBuffer]:
     async with connect(redis.url, 5) as client:
-        yield RedisSSEReplayBuffer(client, most)
+        yield RedisSSEReplayBuffer(client, limits.max_events, limits.max_session_events)
 
 
-BUFFERS: dict[str, Callable[[RedisServer, Path, int], AbstractAsyncContextManager[Buffer]]] = {
+BUFFERS: dict[str, Callable[[RedisServer, Path, Limits], AbstractAsyncContextManager[StepBuffer]]] = {
     "memory": in_memory,
     "sqlite": on_sqlite,
     "redis": on_redis,
@@ -51,12 +53,11 @@ PAIRS = [(buffer, broker) for buffer in BUFFERS for broker in BROKERS]
 
 
 @asynccontextmanager
-async def pair(
-    kinds: tuple[str, str], redis: RedisServer, folder: Path, most: int = 100_000
-) -> AsyncGenerator[MCPServer]:
+async def pair(kinds: tuple[str, str], redis: RedisServer, folder: Path) -> AsyncGenerator[MCPServer]:
     """A server on a pair; where both are Redis they share a client, and so a round trip."""
+    limits = Limits(ping=5.0, max_events=100_000)
     async with AsyncExitStack() as stack:
-        buffer = await stack.enter_async_context(BUFFERS[kinds[0]](redis, folder, most))
+        buffer = await stack.enter_async_context(BUFFERS[kinds[0]](redis, folder, limits))
         broker: SSEBroker = InMemorySSEBroker()
         sessions: SessionStore = InMemorySessions(60)
         if kinds[1] == "redis":
@@ -64,7 +65,6 @@ async def pair(
             client = client or await stack.enter_async_context(connect(redis.url, 5))
             broker = await stack.enter_async_context(RedisSSEBroker(client))
             sessions = RedisSessions(client, 60)
-        limits = Limits(ping=5.0)
         yield MCPServer(sse_broker=broker, sse_replay_buffer=buffer, sessions=sessions, limits=limits)
 
 
@@ -76,6 +76,18 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(in_time())
 
 
+async def opened_in(server: MCPServer) -> Session:
+    session = await server.sessions.open("2025-11-25", 10**6)
+    assert session
+    return session
+
+
+async def found_in(server: MCPServer, session_id: str) -> Session:
+    session = await server.sessions.use(session_id)
+    assert session
+    return session
+
+
 class Reader:
     """Reads a session's stream on as many connections as a test wants."""
 
@@ -84,16 +96,16 @@ class Reader:
         self.ids: list[str] = []
 
     async def open(self) -> "Reader":
-        opened = await self.server.open("2025-11-25")
+        opened = await opened_in(self.server)
         self.session_id = opened.id
         self.cursor = id_of(stream_of(opened.id), 0)
         return self
 
     async def read(self, until: int, most: int = 10**9) -> None:
         """One connection, lost after `most` messages, inside a write or between two."""
-        session = await self.server.find(self.session_id)
+        session = await found_in(self.server, self.session_id)
         await self.server.sessions.read_by(session.id, f"reader-{id(self)}-{len(self.ids)}")
-        session = await self.server.find(self.session_id)
+        session = await found_in(self.server, self.session_id)
         await self.server.broker.hand_over(session.id, session.reader, stream_of(session.id))
         got = 0
         async with aclosing(self.server.follow(session, self.cursor, b"")) as stream:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from pairs_11 import opened_in
 from redis_11 import real_redis
 
 from jobs.build import Build
@@ -52,7 +53,7 @@ async def playing(url: str, limits: Limits) -> AsyncGenerator[Playing]:
             limits=limits,
         )
         async with working(storage, server, limits) as work:
-            yield Playing(storage, work, await server.open("2025-11-25"))
+            yield Playing(storage, work, await opened_in(server))
 
 
 async def tell(url: str, *command: str) -> None:

@@ -12,14 +12,15 @@ from pairs_11 import BUFFERS, Reader, pair, run, sent
 from redis.asyncio import Redis
 from redis_11 import LESSON, real_redis
 
+from jobs.steps import Step
 from on_redis.broker import RedisSSEBroker
 from on_redis.own_server import RedisServer
-from on_redis.replay_buffer import RedisSSEReplayBuffer, events_key, keys_of
+from on_redis.replay_buffer import RedisSSEReplayBuffer, channel_of, events_key, keys_of
 from on_redis.round_trips import RoundTrips
 from on_redis.sessions import RedisSessions
 from processes import run as program
 from processes import serving
-from replay_buffer import Event, Step, id_of, stream_of
+from replay_buffer import Event, id_of, stream_of
 from server import MCPServer
 from starting.limits import Limits
 from starting.storage import connect
@@ -100,7 +101,7 @@ def test_what_others_publish_ends_nothing(redis: RedisServer, tmp_path: Path) ->
             while not reader.numbers:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             for strange in (b"\xff\xfe", b"", b"x y", b"1234567890123456789"):
-                await other.publish(RedisSSEBroker.channel(reader.session_id), strange)
+                await other.publish(channel_of(reader.session_id), strange)
             await sent(server, reader.session_id, 3, 0.1)
             await asyncio.wait_for(reading, 20)
             assert reader.numbers == [0, 0, 1, 2]
@@ -120,7 +121,7 @@ def test_a_hand_over_that_is_no_text_ends_one_stream_at_most(redis: RedisServer,
                 await server.notify(each.session_id, 0)
                 while not each.numbers:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
-            assert await other.publish(RedisSSEBroker.channel(struck.session_id), b"reader: \xff") == 1
+            assert await other.publish(channel_of(struck.session_id), b"reader: \xff") == 1
             await asyncio.sleep(0.1)
             await server.notify(reader.session_id, 1)
             await asyncio.wait_for(both[1], 20)
@@ -203,7 +204,7 @@ def test_redis_keys_have_a_time_to_live(redis: RedisServer) -> None:
             assert session
             call = stream_of(session.id, 1)
             await buffer.record(session.id, "1")
-            await buffer.record(session.id, "1", Step(call, 1))
+            await buffer.record_step(session.id, "1", Step(call, 1))
             assert 0 < await client.pttl(events_key(session.id, call)) <= 60_000
             for key in keys_of(session.id):
                 assert 0 < await client.pttl(key) <= 60_000

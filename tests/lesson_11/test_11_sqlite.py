@@ -14,12 +14,13 @@ from pairs_11 import run
 from redis_11 import LESSON
 from wire_11 import Client, data_of
 
+from jobs.steps import Step
 from on_sqlite.file import connect
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
 from on_sqlite.sessions import SQLiteSessions
 from processes import run as program
 from processes import serving
-from replay_buffer import Step, id_of, stream_of
+from replay_buffer import id_of, stream_of
 
 
 class Disk(SQLiteSSEReplayBuffer):
@@ -40,11 +41,11 @@ def test_a_disk_that_is_full_at_the_first_step_gives_nobody_what_is_anothers(tmp
         with closing(Disk(tmp_path / "events.db")) as buffer:
             buffer.fill()
             with pytest.raises(sqlite3.OperationalError, match="full"):
-                await buffer.record("A", "x" * 100_000, Step(stream_of("A", 1), 1))
+                await buffer.record_step("A", "x" * 100_000, Step(stream_of("A", 1), 1))
             buffer.free()
             for session_id in ("B", "A"):
                 for number in (1, 2, 3):
-                    assert await buffer.record(
+                    assert await buffer.record_step(
                         session_id, f"{session_id}{number}", Step(stream_of(session_id, 1), number)
                     )
             for session_id in ("A", "B"):
@@ -84,7 +85,7 @@ def test_another_program_that_writes_does_not_hold_the_loop(tmp_path: Path) -> N
                 sessions.open("2025-11-25", 2),
                 sessions.use(session.id),
                 buffer.record(session.id, "1"),
-                buffer.record(session.id, "answer", answer),
+                buffer.record_step(session.id, "answer", answer),
                 buffer.forget(session.id),
             ):
                 other.execute("BEGIN IMMEDIATE")

@@ -4,10 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
+from pairs_11 import opened_in
 from redis_11 import real_redis
 
 from jobs.build import Build
-from replay_buffer import Event, Step, id_of
+from jobs.steps import Step
+from replay_buffer import Event, id_of
 from server import MCPServer
 from starting.limits import Limits, Settings
 from starting.storage import opened
@@ -31,7 +33,7 @@ def test_a_job_goes_on_although_the_other_worker_at_it_dies(tmp_path: Path) -> N
                 sessions=storage.sessions,
                 limits=limits,
             )
-            session = await server.open("2025-11-25")
+            session = await opened_in(server)
             async with working(storage, server, limits) as work:
                 call = await work.begin(session.id, 1, Build(steps=STEPS, interval=0.3))
 
