@@ -31,7 +31,7 @@ def start(create_app: Callable[[Settings], ASGIApp]) -> None:
     flags = parser.parse_args()
     limits = read_flags(parser, flags, Limits)
     storage = flags.storage or ("redis" if flags.redis else None)
-    asked = Settings(limits, storage, flags.buffer, flags.broker, flags.redis or REDIS, flags.file)
+    asked = Settings(limits, storage, flags.redis or REDIS, flags.file, flags.buffer, flags.broker)
     settings, workers = asyncio.run(usable(asked, flags.workers))
     listener = listen(limits.host, flags.port)
     if sys.platform == "linux":  # what a killed worker leaves to a reader that never reads is ended, too

@@ -34,10 +34,10 @@ class Settings:
 
     limits: Limits = Limits()
     storage: Kind | None = None  # of sessions and jobs; None: Redis where one runs, else SQLite
-    buffer: str | None = None  # none, memory, sqlite, redis or module:Class; None: as the storage
-    broker: Literal["none", "memory", "redis"] | None = None  # None: as the storage
     redis: str = REDIS
     file: str = "sessions.db"
+    buffer: str | None = None  # none, memory, sqlite, redis or module:Class; None: as the storage
+    broker: Literal["none", "memory", "redis"] | None = None  # None: as the storage
 
     def on(self, storage: Kind) -> "Settings":
         """Nothing is left open."""

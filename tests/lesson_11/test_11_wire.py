@@ -220,9 +220,17 @@ def test_what_was_evicted_is_refused_and_sessions_are_counted_and_end(tmp_path: 
         while True:
             with client.listen(start) as refused:
                 if refused.status == 410:
-                    assert "GET without Last-Event-ID" in refused.json()["error"]["message"]
+                    told = refused.json()["error"]
                     break
                 assert refused.status == 200
+        assert told["message"].endswith("For what is left, GET with Last-Event-ID: data.cursor.")
+        while True:  # it may be evicted, too, while the build goes on
+            with client.listen(told["data"]["cursor"]) as left:
+                if left.status == 200:
+                    left.read_messages(1)
+                    assert left.events[0].id == told["data"]["oldest"]
+                    break
+                told = left.json()["error"]
         while idle.delete() != 404:  # it is deleted, or over: then another one may come
             pass
         Client(server.port)
@@ -263,7 +271,13 @@ def test_the_queue_has_an_end(storage: str, tmp_path: Path) -> None:
     ("flags", "said"),
     [
         (("--storage", "redis", "--redis", "redis://127.0.0.1:1/0"), "Three ways to get one"),
-        (("--storage", "sqlite", "--workers", "2"), "for one process"),
+        (("--storage", "sqlite", "--workers", "2"), "leave out --workers 2, or use --storage redis"),
+        (("--storage", "memory", "--buffer", "redis", "--redis", "redis://127.0.0.1:1/0"), "no Redis at"),
+        (("--buffer", "none", "--workers", "2"), "share sessions, events and fan-out by Redis"),
+        (("--buffer", "none", "--broker", "none"), "no message would ever come"),
+        (("--storage", "memory", "--buffer", "pebble"), "pebble is no buffer: write none, memory, sqlite"),
+        (("--storage", "memory", "--buffer", "my_buffer:My"), "No module named 'my_buffer'"),
+        (("--storage", "memory", "--buffer", "broker:Inbox"), "it has no method record and no replay"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(flags: tuple[str, ...], said: str) -> None:
