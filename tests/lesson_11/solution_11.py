@@ -25,13 +25,13 @@ SOLUTION = [
     ),
     Edit(
         "starting/storage.py",
-        "limits.max_idle, limits.max_calls)",
-        "limits.max_idle, limits.max_calls, limits.max_bytes)",
+        "*bounds, limits.max_idle)",
+        "*bounds, limits.max_idle, limits.max_bytes)",
     ),
     Edit(
         "on_redis/replay_buffer.py",
-        "ttl: float = 1800.0, max_calls: int = 100",
-        "ttl: float = 1800.0, max_calls: int = 100, max_bytes: int = 1_000_000",
+        "ttl: float = 1800.0\n",
+        "ttl: float = 1800.0, max_bytes: int = 1_000_000\n",
     ),
     Edit(
         "on_redis/replay_buffer.py",
