@@ -3,12 +3,14 @@
 parent   the process that has imported, and runs nothing else; each pytest process has its own
 program  a fork of it: a process with its own session, folder, environment, output, `sys.path` and `__main__`
 
-A lesson's own modules are imported by each program afresh. Starts as a user makes them, from nothing, are in
-`test_readmes.py`, and wherever `workshop` or a show starts something. Without Linux's pidfd, all are.
+What a program starts in turn is forked, too (`forked_again.py`). A lesson's own modules are imported by each
+program afresh. Starts as a user makes them, from nothing, are in `test_readmes.py` and `test_standalone.py`.
+Without Linux's pidfd, all are.
 """
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -17,10 +19,12 @@ import select
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+
+from forked_again import become, install
 
 HEAVY = (
     *("mcp.client.streamable_http", "mcp.server.mcpserver", "mcp.server.streamable_http_manager"),
@@ -32,18 +36,21 @@ HEAVY = (
 
 
 class Program:
-    """What the tests use of `subprocess.Popen`."""
+    """What the tests use of `subprocess.Popen`; it is on a terminal, if it gets one."""
 
-    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
-        output, theirs = os.pipe()
+    def __init__(
+        self, command: list[str], folder: Path, environment: dict[str, str], terminal: int | None = None
+    ) -> None:
+        output, theirs = os.pipe() if terminal is None else (None, terminal)
         self._told, tells = os.pipe()  # first the process id, and in the end the exit code
         asked = json.dumps([command, str(folder), environment]).encode()
         with LOCK:
             socket.send_fds(parent(), [len(asked).to_bytes(4)], [theirs, tells])
             parent().sendall(asked)
-        os.close(theirs)
         os.close(tells)
-        self.stdout = os.fdopen(output, encoding="utf-8")
+        if output is not None:
+            os.close(theirs)
+        self.stdout = None if output is None else os.fdopen(output, encoding="utf-8")
         self.returncode: int | None = None
         self._lock = threading.Lock()
         self.pid = int.from_bytes(os.read(self._told, 4))
@@ -73,7 +80,6 @@ class Program:
 
 
 LOCK = threading.Lock()
-ENDS_WITH: list[int] = []  # a program's exit code
 
 
 @cache
@@ -92,15 +98,11 @@ def parent() -> socket.socket:
     return ours
 
 
-def can_fork(command: list[str]) -> bool:
-    return command[0] == sys.executable and command[1].endswith(".py") and hasattr(os, "pidfd_open")
-
-
 def main() -> None:
-    atexit.register(leave)  # first, and so called last
     asked = socket.socket(fileno=int(sys.argv[1]))
     for name in HEAVY:
         importlib.import_module(name)
+    install()
     gc.collect()
     gc.freeze()
     at_work: dict[int, tuple[int, int]] = {}  # by its pidfd: a program's process id, and whom to tell
@@ -123,47 +125,21 @@ def main() -> None:
             text = asked.recv(int.from_bytes(size), socket.MSG_WAITALL)
             process_id = os.fork()
             if not process_id:
-                for handle in (asked.detach(), told[1], *at_work, *(tells for _, tells in at_work.values())):
-                    os.close(handle)
                 command, folder, environment = json.loads(text)
-                become(command, folder, environment, told[0])
-                return
+                os.setsid()
+                if os.isatty(told[0]):
+                    fcntl.ioctl(told[0], termios.TIOCSCTTY, 0)
+                    os.dup2(told[0], 0)
+                os.dup2(told[0], 1)
+                os.dup2(told[0], 2)
+                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+                os.chdir(folder)
+                become(command, environment)
             os.close(told[0])
             os.write(told[1], process_id.to_bytes(4))
             handle = os.pidfd_open(process_id)
             at_work[handle] = process_id, told[1]
             poll.register(handle, select.POLLIN)
-
-
-def become(command: list[str], folder: str, environment: dict[str, str], output: int) -> None:
-    """The program, as `python program.py` runs it."""
-    os.setsid()
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
-    program = Path(folder, command[1])
-    sys.argv = command[1:]
-    sys.path[0] = str(program.parent)
-    importlib.invalidate_caches()
-    there = sys.modules["__main__"] = ModuleType("__main__")
-    there.__file__ = str(program)
-    try:
-        exec(compile(program.read_bytes(), program, "exec"), there.__dict__)  # noqa: S102
-    except SystemExit as end:
-        ENDS_WITH.append(end.code if isinstance(end.code, int) else int(end.code is not None))
-        raise
-    ENDS_WITH.append(0)
-
-
-def leave() -> None:
-    """The last thing that a program does: what the parent has imported need not be taken down."""
-    if ENDS_WITH:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(ENDS_WITH[0])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from forked import Program, can_fork
+from forked import Program
+from forked_again import can_fork
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 150.0  # seconds; long, since it is only ever used up by a failure, and machines are busy
@@ -20,7 +21,7 @@ PATIENCE = 150.0  # seconds; long, since it is only ever used up by a failure, a
 
 def started(command: list[str], folder: Path) -> subprocess.Popen[str] | Program:
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    if can_fork(command):
+    if can_fork(command, environment):
         return Program(command, folder, environment)
     return subprocess.Popen(
         command,

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from forked import Program
+from forked_again import can_fork
 from processes import ROOT
 
 if sys.platform == "win32":
@@ -41,14 +43,8 @@ class Terminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", ON_THE_TERMINAL, *command],
-            cwd=folder,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=plain | {"TERM": "xterm-256color"} | environment,
-            start_new_session=True,
+        self.process = on_a_terminal(
+            [*command], folder, plain | {"TERM": "xterm-256color"} | environment, theirs
         )
         os.close(theirs)
         self.ours, self.sent = ours, b""
@@ -87,6 +83,22 @@ class Terminal:
         self._reader.join(PATIENCE)
         assert not self._reader.is_alive(), f"a process is left behind:\n{self.text}"
         return code
+
+
+def on_a_terminal(
+    command: list[str], folder: Path, environment: dict[str, str], theirs: int
+) -> subprocess.Popen[bytes] | Program:
+    if can_fork(command, environment):
+        return Program(command, folder, environment, theirs)
+    return subprocess.Popen(
+        [sys.executable, "-c", ON_THE_TERMINAL, *command],
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 # Its own session's terminal, so that Ctrl-C is a key of it.

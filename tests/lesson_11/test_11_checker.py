@@ -13,7 +13,7 @@ from workshop.breaks import edited, read
 
 CHECKER = ROOT / "12_prove_it"
 QUICK = ("--retry", "20", "--lease", "0.6", "--max-events", "200")  # what three fast builds bring is evicted
-SLOW, FAST = '{"steps": 8, "interval": 0.03}', '{"steps": 300, "interval": 0.002}'
+SLOW, FAST = '{"steps": 8, "interval": 0.1}', '{"steps": 300, "interval": 0.002}'
 ASK = ("--tool", "build_project", "--args", SLOW, "--fast-args", FAST, "--quiet", "0.4", "--patience", "2")
 
 
