@@ -78,11 +78,15 @@ async def tried(stage: Stage, lesson: Path, row: Row, *, checker: bool) -> int:
         say("break", f"in {edit.file}: {' '.join(edit.old.split())}")
         say("break", f"becomes: {' '.join(edit.new.split())}")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        copy = edited(lesson, Path(folder), *row.edits)
-        ask = named_by_the_checker if checker or not row.says else shown_by_the_client
-        shown = await ask(stage, copy, row)
-    say("break", shown)
+        say("break", await shown(stage, lesson, row, Path(folder), checker=checker))
     return 0
+
+
+async def shown(stage: Stage, lesson: Path, row: Row, folder: Path, *, checker: bool = False) -> str:
+    """What a broken copy, made in that folder, comes to."""
+    copy = edited(lesson, folder, *row.edits)
+    ask = named_by_the_checker if checker or not row.says else shown_by_the_client
+    return await ask(stage, copy, row)
 
 
 async def shown_by_the_client(stage: Stage, copy: Path, row: Row) -> str:

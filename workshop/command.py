@@ -13,11 +13,14 @@ from workshop.lessons import CHECKOUT, find, lessons, number, title
 from workshop.packages import prepare, python_for
 from workshop.play import check, play, play_all
 from workshop.stage import BrokenError, Screen, Stage
+from workshop.wire.seeing import Ways, see
 
 STOPPING = 60  # seconds for a show, which has programs of its own to stop
 USAGE = """workshop                    list the lessons, and what you have done
        workshop next               say what to do now
        workshop 07 [-- FLAGS]      run a lesson; FLAGS are for its client
+       workshop 07 --page          and see its wire on a page (--save FILE: as one file)
+       workshop 07 --wire          and see its wire here
        workshop break 07           list the ways to break it
        workshop break 07 2         try the second (add checker: ask lesson 12)
        workshop check 07           grade the exercise
@@ -86,6 +89,9 @@ def parse_flags() -> tuple[argparse.Namespace, list[str], list[str]]:
     parser.add_argument("--all", action="store_true", help="run each lesson, and sum up")
     parser.add_argument("--prepare", action="store_true", help="fetch what all lessons need")
     parser.add_argument("--port", type=int, default=0, help="for the server (default: a free one)")
+    parser.add_argument("--page", action="store_true", help="draw what passes on the wire, on a page")
+    parser.add_argument("--wire", action="store_true", help="draw what passes on the wire, here")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="save the page and the run as one file")
     parser.add_argument("--save-svg", type=Path, metavar="FILE", help="save what is shown as a picture")
     flags, unknown = parser.parse_known_args(given[:own])
     words: list[str] = flags.words
@@ -94,6 +100,9 @@ def parse_flags() -> tuple[argparse.Namespace, list[str], list[str]]:
     if unknown:
         line = " ".join(["uv run workshop", *words, "--", *unknown, *for_client])
         parser.error(f"{unknown[0]} is not for workshop. What is for the client comes after --:  {line}")
+    ways = flags.page or flags.wire or flags.save
+    if ways and (flags.all or flags.prepare or command or not words):
+        parser.error("--page, --wire and --save are for one lesson:  uv run workshop 07 --page")
     if (flags.all or flags.prepare) and (words or for_client or flags.port):
         parser.error("--all and --prepare are for each lesson as it is: leave out what else you have given")
     if command:
@@ -115,6 +124,8 @@ def main() -> None:
     )
     stage = Stage(CHECKOUT, console, "workshop", STOPPING)
 
+    ways = Ways(page=flags.page, wire=flags.wire, save=flags.save)
+
     async def asked() -> int:
         if flags.all:
             return await play_all(stage)
@@ -129,6 +140,8 @@ def main() -> None:
                 return await check(stage, find(name))
             case ["break", name, *row]:
                 return await break_it(stage, find(name), *row)
+            case _ if ways.any:
+                return await see(stage, find(words[0]), flags.port, for_client, ways)
             case _:
                 return await play(stage, find(words[0]), flags.port, for_client)
 

@@ -52,6 +52,8 @@ def plain(data: JsonValue) -> str:
         case str():
             return data
         case dict():
-            return ", ".join(f"{name} {plain(value)}" for name, value in data.items())
+            return ", ".join(f"{name} {plain(value)}" for name, value in data.items()).replace(
+                ", of ", " of "
+            )
         case _:
             return json.dumps(data)
