@@ -19,21 +19,13 @@ import httpx
 from rich.console import Console
 from rich.live import Live
 
-from laboratory.checker import Order, Report, examine
+from laboratory.checker import Order, examine
 from laboratory.flags import as_text, parse_flags, program, repeating
-from laboratory.lab import NothingToResumeError, UnfitError
+from laboratory.outcomes import NothingToResumeError, UnfitError
 from laboratory.peer import LONG, Peer
 from laboratory.proposals import proposals
-from laboratory.report import (
-    as_json,
-    as_junit,
-    print_faults,
-    print_open,
-    printable,
-    save_svg,
-    summary,
-    table,
-)
+from laboratory.report import as_json, as_junit, print_faults, print_open, printable, save_svg, summary, table
+from laboratory.results import Report
 from liar.gallery import run_gallery
 from plumbing.html_report import badge, beside, page
 
@@ -115,7 +107,7 @@ async def list_tools(peer: Peer, console: Console) -> int:
             words = [*program(), peer.url, "--tool", proposal.tool.name]
             words += ["--args", as_text(proposal.args), "--fast-args", as_text(proposal.fast_args)]
             console.print(f"            {printable(shlex.join(words))}", markup=False)
-    console.print("A tool serves that sends some messages (progress or log), the same ones each time.")
+    console.print("A tool serves that sends some messages (progress or log).")
     return COULD_NOT_CHECK
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from well_known import HERE, PEERS, Peer, running
+from laboratory.well_known import HERE, PEERS, Peer, running
 
 MARKS = ("<!-- scoreboard: uv run scoreboard.py --write -->", "<!-- end of scoreboard -->")
 TIME_LIMIT = "600"  # seconds for each; a busy machine needs more than the usual

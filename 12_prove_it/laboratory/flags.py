@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from laboratory.lab import Arguments
+from laboratory.tools import Arguments
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")

@@ -18,7 +18,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from laboratory.events import messages
-from laboratory.session import Event
+from laboratory.stream import Event
 
 WORD = re.compile(
     r"\w+(?:\.\d+)?|\W+"
@@ -43,6 +43,7 @@ class Verdict(StrEnum):
     DEAF = "deaf"
     UNBOUNDED = "unbounded"
     OPEN_DOOR = "open-door"
+    DIED = "died"
 
 
 @dataclass
@@ -110,9 +111,11 @@ class Oracle:
     arguments: dict[str, JsonValue] = field(default_factory=dict[str, JsonValue])
     masks: set[Path] = field(default_factory=set[Path])
     due: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # plain messages, by method
+    linger: float = 0.0  # seconds of silence after which it is over, where nothing else says so
     longest_gap: float = 0.0
     lasts: float = 0.0
     shortest: float = float("inf")  # that it has lasted
+    varies: bool = False  # from run to run: each run is held to itself
 
     def learn(self, method: str, runs: Sequence[Sequence[JsonValue]]) -> bool:
         """Find what varies between runs; False: not even their numbers of messages agree."""

@@ -69,6 +69,7 @@ class Peer:
         self.latency = self.lag = 0.0
         self.calm = 1.0
         self.requests = 0
+        self.heard = True  # an answer came, since that was last asked
         self.host = httpx.URL(url).netloc.decode()
         self.session_ids: list[str] = []  # in the order in which they were given
 
@@ -105,6 +106,7 @@ class Peer:
         asked = f"{asked} {content[:200].decode(errors='replace') if content else ''}"
         async with asyncio.timeout(patience or self.patience):
             response = await self.http.send(request, stream=True)
+        self.heard = True
         try:
             text = await text_of(response, self.moment if is_stream(response) else self.patience)
         finally:

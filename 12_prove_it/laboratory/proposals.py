@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from laboratory.lab import Arguments
+from laboratory.opening import open_first, tools_of
 from laboratory.peer import Peer
-from laboratory.session import Session, Stream
-from laboratory.survey import open_first, tools_of
-from laboratory.tools import FEW, MANY, OFTEN, SELDOM, Tool
+from laboratory.session import Session
+from laboratory.stream import Stream
+from laboratory.tools import FEW, MANY, OFTEN, SELDOM, Arguments, Tool
 
 LEAST = 2
 ENOUGH = 3  # messages; it serves

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 from rich.text import Text
 
-from laboratory.checker import Outcome, Report, Result
 from laboratory.evidence import hidden
+from laboratory.results import Outcome, Report, Result
 from laws.law import TITLES, Weight
 
 STYLES = {

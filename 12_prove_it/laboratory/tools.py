@@ -5,8 +5,6 @@ from itertools import islice
 
 from pydantic import BaseModel, Field, JsonValue
 
-from laboratory.lab import Arguments
-
 MANY, OFTEN = 2000, 0.001
 FEW, SELDOM = 10, 0.1
 LASTS, STEPS = 6.0, 8  # seconds; longer than a server may take to find out that a client has gone
@@ -14,6 +12,7 @@ NUMBER_OF = re.compile(r"(?i)count|number|^n$|steps|times|total|amount|messages"
 PAUSE = re.compile(r"(?i)interval|delay|pause|sleep|wait|period")
 DURATION = re.compile(r"(?i)^(duration|seconds|lasts|length)$")
 IN_MILLISECONDS = re.compile(r"(?i)millisecond|\bms\b|_ms$|Ms$")
+Arguments = dict[str, JsonValue]
 DEEP = 5  # schemas inside schemas
 
 

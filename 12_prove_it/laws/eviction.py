@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from laboratory.lab import Lab, NotReachedError, UnknownError
-from laboratory.session import Session, Stream, now
+from laboratory.lab import Lab
+from laboratory.outcomes import UnknownError
+from laboratory.session import Session
+from laboratory.stream import Stream, now
 from laws.law import events_at_home, home, resumed
 
-AT_ONCE = 4  # calls
-FLOODING, ROUNDS = 12.0, 6  # seconds, and rounds of calls, after which it is enough
+AT_ONCE, MOST_AT_ONCE = 4, 32  # calls
+FLOODING, ROUNDS = 30.0, 6  # seconds, and rounds of calls, after which nobody knows
 
 
 @dataclass
@@ -21,6 +23,13 @@ class Flood:
     sent: int = 0
     gone: Stream | None = None  # what the first id brought when its successors were no longer kept
     reused: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+
+    def unknown(self) -> UnknownError:
+        """Time was over before anything was forgotten."""
+        return UnknownError(
+            f"all of {self.sent} messages were kept, and then time was over: "
+            "give --fast-args with more messages, or say with --flood how many are enough"
+        )
 
 
 async def flooded(lab: Lab) -> Flood:
@@ -33,6 +42,7 @@ async def flooded(lab: Lab) -> Flood:
 
 
 async def pour(lab: Lab) -> Flood:
+    """Round after round, until the first is forgotten, or enough were sent."""
     session, flood = await lab.session(), Flood()
     deadline, rounds = now() + (FLOODING if lab.flood is None else float("inf")), 0
     play = await lab.play(lab.fast, session=session)
@@ -40,6 +50,7 @@ async def pour(lab: Lab) -> Flood:
     if not first.ids:
         raise UnknownError("the first call of many in one session was not answered")
     flood.sent = len(first.events)
+    at_once, most = AT_ONCE, MOST_AT_ONCE
     while True:
         stream = await resumed(session, first.ids[0])
         if not stream.events or stream.events[0].id not in first.ids:
@@ -48,15 +59,20 @@ async def pour(lab: Lab) -> Flood:
         enough = flood.gone if lab.flood is None else False
         late = now() > deadline and rounds >= ROUNDS  # on a slow machine, too, some rounds are due
         if enough or flood.reused or flood.sent >= lab.most_kept or late:
-            break
+            return flood
         rounds += 1
-        for one in await asyncio.gather(*(pouring(lab, session, flood.sent + n) for n in range(AT_ONCE))):
+        calls = await asyncio.gather(*(pouring(lab, session, flood.sent + n) for n in range(at_once)))
+        for one in calls:
             flood.sent += len(one.events)
             flood.reused += one.reused
+        if any(one.response is None for one in calls):  # more than it takes at the same time
+            if at_once == 1:
+                raise UnknownError("a call was not answered, so that the session was not filled")
+            most = at_once // 2
+        at_once = min(2 * at_once, most)
         if lab.home == "GET":
-            flood.sent += AT_ONCE * len(lab.fast.due["GET"])
+            flood.sent += len(calls) * len(lab.fast.due["GET"])
             await asyncio.sleep(lab.fast.lasts * 1.2)  # the calls were answered at once
-    return flood
 
 
 async def pouring(lab: Lab, session: Session, number: int) -> Stream:
@@ -67,8 +83,4 @@ async def pouring(lab: Lab, session: Session, number: int) -> Stream:
     }
     stream = Stream(session, "POST", None, session.body("tools/call", params))
     await stream.read(lab.peer.patience + lab.fast.lasts, lambda: stream.response is not None)
-    if stream.response is None:
-        raise NotReachedError(
-            "calls at the same time were not all answered, so that the session was not filled"
-        )
     return stream

@@ -16,9 +16,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from laboratory.lab import SURELY, BrokenError, Lab, NotReachedError, Play, UnknownError
+from laboratory.judging import must_be_whole
+from laboratory.lab import Lab
 from laboratory.oracle import Fault, Verdict
-from laboratory.session import LONGEST_RETRY, End, Session, Stream
+from laboratory.outcomes import BrokenError, NotReachedError, UnknownError
+from laboratory.play import SURELY, Play
+from laboratory.session import Session
+from laboratory.stream import LONGEST_RETRY, End, Stream
 
 TRIES = 3  # a connection may be lost by chance, a kept one above all
 
@@ -113,7 +117,7 @@ def law(
 
 def owner(verdict: Verdict, asked: Law) -> Law:
     """The law that is broken by what was seen: the one that was asked, if it is about that."""
-    if verdict in asked.names:
+    if verdict in asked.names or verdict is Verdict.DIED:
         return asked
     name = OWNERS.get(verdict, "the whole is the same")
     return next(law for law in LAWS if law.name == name)
@@ -134,7 +138,7 @@ async def whole_run(
     events_at_home(lab, fast=fast)
     for _ in range(TRIES):
         play = await lab.play(lab.fast if fast else lab.slow, session=session, direct=direct)
-        lab.must_be_whole(play)
+        must_be_whole(lab, play)
         if len(home(lab, play).ids) > 1:
             return play, home(lab, play)
     raise UnknownError("calls that nobody cut were lost before their first id came")
@@ -144,7 +148,7 @@ async def in_time(lab: Lab, play: Callable[[], Awaitable[Play]], resumes: int) -
     """Plays until it was cut while the tool ran, and resumed so often: a busy machine may be late."""
     for _ in range(TRIES):
         played = await play()
-        lab.must_be_whole(played)
+        must_be_whole(lab, played)
         stream = home(lab, played)
         if played.early(stream.ended[:1]) and played.early(stream.stood[1:]) >= resumes:
             return

@@ -1,8 +1,11 @@
 """Law 1: each message has an id of its own, at once, and an id always names the same message."""
 
-from laboratory.lab import Lab, NotReachedError
+from laboratory.judging import must_be_whole
+from laboratory.lab import Lab
 from laboratory.oracle import Verdict
-from laboratory.session import End, Session, Stream
+from laboratory.outcomes import NotReachedError
+from laboratory.session import Session
+from laboratory.stream import End, Stream
 from laboratory.wire import Cut
 from laws.eviction import flooded
 from laws.law import WHOLE, Case, Weight, broken, events_at_home, home, law, replayed, whole_run
@@ -134,4 +137,4 @@ async def a_priming_event_comes_first(lab: Lab, case: Case) -> None:
 async def an_id_is_known_at_once(lab: Lab, case: Case) -> None:
     count = events_at_home(lab)
     cuts = [Cut(case.rng.randint(1, count - 1)), Cut(1), Cut(1)]
-    lab.must_be_whole(await lab.play(lab.slow, {lab.home: cuts}, hasty=True))
+    must_be_whole(lab, await lab.play(lab.slow, {lab.home: cuts}, hasty=True))

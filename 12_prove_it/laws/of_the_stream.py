@@ -2,9 +2,12 @@
 
 import asyncio
 
-from laboratory.lab import Lab, NotReachedError
+from laboratory.judging import must_be_whole
+from laboratory.lab import Lab
 from laboratory.oracle import Verdict
-from laboratory.session import End, Stream
+from laboratory.outcomes import NotReachedError
+from laboratory.stream import End, Stream
+from laboratory.survey import survey_long
 from laboratory.wire import Cut, How
 from laws.law import Case, Weight, broken, events_at_home, in_time, law, resumed
 
@@ -47,13 +50,14 @@ async def the_tool_runs_on_and_once(lab: Lab, case: Case) -> None:
 )
 async def it_runs_on_for_seconds(lab: Lab, case: Case) -> None:
     events_at_home(lab)
+    await survey_long(lab)
     if lab.long.lasts < SOME_SECONDS:
         raise NotReachedError(
             f"the tool is done after {lab.long.lasts:.1f} s: give --long-args for {SOME_SECONDS:g} s or more"
         )
     how = list(How)[case.seed % 3]
     play = await lab.play(lab.long, {lab.home: [Cut(2, 0, how)]}, away=lab.long.lasts + 0.5)
-    lab.must_be_whole(play)
+    must_be_whole(lab, play)
 
 
 # --- 6. It ends
@@ -89,7 +93,7 @@ async def a_resumed_stream_ends(lab: Lab, case: Case) -> None:
         raise NotReachedError("POSTs are not answered by streams, and a standing stream does not end")
     place = case.rng.randint(1, events_at_home(lab) - 1)
     play = await lab.play(lab.slow, {"POST": [Cut(place)]}, away=lab.slow.lasts + 0.3)
-    lab.must_be_whole(play)
+    must_be_whole(lab, play)
     if not play.post.ids:
         raise NotReachedError("the stream was lost before its first id came")
     must_have_ended(play.post)

@@ -1,7 +1,10 @@
 """Laws 2 and 3: wherever a stream is cut, however long one is away, the whole is the same."""
 
-from laboratory.lab import Lab, NotReachedError, Play
-from laboratory.session import End
+from laboratory.judging import must_be_whole
+from laboratory.lab import Lab
+from laboratory.outcomes import NotReachedError
+from laboratory.play import Play
+from laboratory.stream import End
 from laboratory.wire import Cut, How
 from laws.law import WHOLE, Case, Weight, events_at_home, home, in_time, law, whole_run
 from laws.of_ids import brings_the_same
@@ -27,8 +30,9 @@ LETTERS = "\u00c5\u00e4\u00d6 \u6f22\u5b57 \U0001f642 \u2028\u0085 \r\n\tdata: i
 async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     """Seeds that follow one another go through the places and the ways of cutting; the rest is chance."""
     rng, count = case.rng, events_at_home(lab)
-    # What is lost before its first id has no cursor, whatever the server does.
-    place = max(1, case.seed % (count + 1))
+    # A standing stream that is lost before its first id is opened again; a call's own is nobody's to resume.
+    first = 0 if lab.home == "GET" and "GET" in lab.primes else 1
+    place = max(first, case.seed % (count + 1))
     how = list(How)[case.seed % 3]
     inside = rng.choice((0, 1, rng.randint(2, 250)))
     more = [
@@ -48,7 +52,24 @@ async def the_whole_is_the_same(lab: Lab, case: Case) -> None:
     if case.seed % 4 == 0:
         await in_time(lab, play, 1)
     else:
-        lab.must_be_whole(await play())
+        must_be_whole(lab, await play())
+
+
+@law(
+    2,
+    Weight.OURS,
+    "Is it whole when it was cut between its priming event and its first message?",
+    "Sending messages: an event with an id and an empty data field, to prime the client to reconnect",
+    "A tool that thinks before it speaks is cut just there.",
+    *WHOLE,
+    cases=2,
+)
+async def what_follows_the_priming_event_is_whole(lab: Lab, case: Case) -> None:
+    events_at_home(lab)
+    if lab.home not in lab.primes:
+        raise NotReachedError("its streams do not begin with an id of their own")
+    how, away = list(How)[case.seed % 3], lab.slow.lasts / 2
+    must_be_whole(lab, await lab.play(lab.slow, {lab.home: [Cut(1, 0, how), Cut(1, 1)]}, away=away))
 
 
 @law(
@@ -64,7 +85,7 @@ async def calls_at_once_are_whole(lab: Lab, case: Case) -> None:
     count, calls = events_at_home(lab), 8 if case.seed % 2 else case.rng.randint(2, 7)
     names = ["GET"] if lab.home == "GET" else ["POST", *(f"POST {n}" for n in range(2, calls + 1))]
     cuts = {name: [Cut(case.rng.randint(1, max(1, count - 2)))] for name in names}
-    lab.must_be_whole(await lab.play(lab.slow, cuts, away=lab.slow.lasts / 2, calls=calls))
+    must_be_whole(lab, await lab.play(lab.slow, cuts, away=lab.slow.lasts / 2, calls=calls))
 
 
 @law(
@@ -86,7 +107,7 @@ async def large_and_foreign_text_is_whole(lab: Lab, case: Case) -> None:
         raise NotReachedError(f"a progress token of {size} characters is refused")
     if not any(len(event.data) > size for event in home(lab, play).events):
         raise NotReachedError("its messages bring no text of the caller's")
-    lab.must_be_whole(play)
+    must_be_whole(lab, play)
 
 
 @law(
@@ -126,7 +147,7 @@ async def a_replay_of_hundreds_is_whole(lab: Lab, case: Case) -> None:
     if place >= count - 1:
         raise NotReachedError(f"no more than {lab.window} of its messages are kept")
     away = lab.fast.lasts + 0.5
-    lab.must_be_whole(await lab.play(lab.fast, {lab.home: [Cut(place)]}, away=away, hasty=True))
+    must_be_whole(lab, await lab.play(lab.fast, {lab.home: [Cut(place)]}, away=away, hasty=True))
 
 
 @law(
@@ -149,6 +170,6 @@ async def a_hundred_cuts_in_a_fast_stream(lab: Lab, case: Case) -> None:
         for _ in range(number)
     ]
     if number < SOME:  # the tool sends too few messages to be still under way
-        lab.must_be_whole(await lab.play(lab.fast, {lab.home: cuts}, hasty=True))
+        must_be_whole(lab, await lab.play(lab.fast, {lab.home: cuts}, hasty=True))
     else:
         await in_time(lab, lambda: lab.play(lab.fast, {lab.home: cuts}, hasty=True), 3)

@@ -1,4 +1,4 @@
-"""The lies that `server.py` can tell, and the verdict that each deserves: one for each verdict there is."""
+"""The lies that `server.py` can tell, with the verdict of each: one for each verdict that a server survives."""
 
 from dataclasses import dataclass
 from enum import StrEnum

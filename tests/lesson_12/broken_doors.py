@@ -106,7 +106,7 @@ class TakesAnyBody(Sound):
     max_body = reads_at_most = 64_000_000
 
 
-@mutant("unbounded", "unknown", law=8)
+@mutant("died", law=8)
 class DiesOfALargeBody(Sound):
     """A body of more than 4 MB ends the process."""
 
@@ -116,7 +116,7 @@ class DiesOfALargeBody(Sound):
         await super().serve(request, out)
 
 
-@mutant("hung", "unknown", law=3)
+@mutant("died", law=3)
 class DiesOfResumes(Sound):
     """The process ends at the 40th resume."""
 

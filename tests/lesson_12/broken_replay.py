@@ -110,6 +110,16 @@ class PutsTheTailFirst(Sound):
 
 
 @mutant("lost", law=2)
+class PrimesForNow(Sound):
+    """Whoever comes back with the id of the priming event has what is sent from now on, and not before."""
+
+    def due(self, reader: Reader) -> list[Event]:
+        if is_backlog(reader) and reader.cursor == 1:
+            reader.cursor = max(1, reader.stream.last - 1)
+        return super().due(reader)
+
+
+@mutant("lost", law=2)
 class CountsWhatItSent(Sound):
     """It replays from what it has sent, and not from what the client says it has."""
 

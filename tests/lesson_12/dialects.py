@@ -4,7 +4,7 @@ import asyncio
 import base64
 import uuid
 
-from kinds import dialect, mutant
+from kinds import dialect
 from sound import Call, Message, Reader, Sound, result
 from streams import Event, Session, Stream
 from web import Out
@@ -200,9 +200,9 @@ class OtherCase(Sound):
     media_type = "Text/Event-Stream;Charset=UTF-8"
 
 
-@mutant("unknown", law=7)
+@dialect(law=7)
 class ThreeSessions(Sound):
-    """Three sessions at once, and 429 for a fourth: sound, and too few to ask anything."""
+    """Three sessions at once, and 429 for a fourth: enough for who asks one question after another."""
 
     max_sessions = 3
 

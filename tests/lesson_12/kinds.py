@@ -22,7 +22,7 @@ class Kind:
     tool: str
     slow: Arguments
     fast: Arguments
-    flood: int  # messages that are sent in one session, where one law is asked
+    flood: int | None  # messages that are sent in one session, where one law is asked
     costly: bool  # asked only when all is asked
 
     @property

@@ -17,9 +17,11 @@ from pydantic import JsonValue
 from sound import Sound
 from web import Out, Request, listening
 
-from laboratory.checker import Order, Report, examine
-from laboratory.lab import Arguments, UnfitError
+from laboratory.checker import Order, examine
+from laboratory.outcomes import UnfitError
 from laboratory.peer import LONG, Peer
+from laboratory.results import Report
+from laboratory.tools import Arguments
 
 LIMIT, PATIENCE, QUIET = 8.0, 0.3, 0.2
 SLOW: Arguments = {"count": 4, "interval": 0.03}

@@ -9,6 +9,7 @@ from pathlib import Path
 import bench
 import httpx
 import pytest
+from kinds import SLOW, Arguments, Kind
 from pydantic import JsonValue
 from sound import LENGTHS, TOOLS, Message, RefusedError, Sound, result
 from streams import Session
@@ -18,6 +19,7 @@ from laboratory.flags import parse_flags, repeating
 from laboratory.peer import LONG, Peer
 from laboratory.proposals import proposals
 from laboratory.tools import Tool
+from laws import eviction
 from processes import run
 
 SECRET = "a-secret-of-the-test"  # noqa: S105
@@ -92,6 +94,17 @@ def test_tools_are_read_to_the_last_page_and_only_those_proposed_that_send_somet
 
     assert asyncio.run(proposed(ManyPages())) == {"count": "could serve", "mute": "no", "other": "perhaps"}
     assert asyncio.run(proposed(GoesInCircles())) == {"count": "could serve", "announce": "could serve"}
+
+
+def test_a_bound_that_was_not_reached_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps 3,000 events, and 100 were sent when time was over: a green exit would prove nothing."""
+    monkeypatch.setattr(eviction, "FLOODING", 0.0)
+    monkeypatch.setattr(eviction, "ROUNDS", 1)
+    few: Arguments = {"count": 20, "interval": 0}
+    kind = Kind("slow-to-fill", "", Sound, frozenset(), 8, "count", SLOW, few, None, costly=False)
+    finding = asyncio.run(bench.judge(kind, 1, 8))
+    assert finding.came == ["unknown"]
+    assert "and then time was over" in finding.said
 
 
 class AsksForAToken(Sound):

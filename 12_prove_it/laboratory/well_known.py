@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 TYPESCRIPT = "@modelcontextprotocol/sdk"
 EXAMPLE = f"node_modules/{TYPESCRIPT}/dist/esm/examples/server/simpleStreamableHttp.js"
 MANIFEST = f"node_modules/{TYPESCRIPT}/package.json"
