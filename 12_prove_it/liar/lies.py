@@ -1,4 +1,4 @@
-"""The lies that `server.py` can tell, with the verdict of each: one for each verdict that a server survives."""
+"""The lies that `server.py` can tell, with the verdict of each: one for each that a server survives."""
 
 from dataclasses import dataclass
 from enum import StrEnum
