@@ -24,8 +24,18 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process, and it is this
 
 
+MOST_REFUSALS = 3  # without a message between them: nobody loops
+
+
+class Left(BaseModel):
+    """What a 410 offers."""
+
+    cursor: str | None = None
+
+
 class ErrorData(BaseModel):
     message: str
+    data: Left | None = None
 
 
 class ErrorMessage(BaseModel):
@@ -35,9 +45,9 @@ class ErrorMessage(BaseModel):
 class RefusedError(Exception):
     """The server answered 4xx or 5xx."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, cursor: str | None = None) -> None:
         super().__init__(f"{status}: {text}")
-        self.status = status
+        self.status, self.cursor = status, cursor
 
 
 class Client:
@@ -46,7 +56,10 @@ class Client:
         self.patience = asyncio.timeout(flags.patience)  # begins anew with whatever comes
         self.session: dict[str, str] = {}  # the headers that name it
         self.cursor: str | None = None
+        self.call_id = 2
         self.retry = 1.0  # seconds until the next connection; `retry:` says how many
+        self.refusals = 0  # since the last message
+        self.at_once = False  # whether it need not wait, since no connection was lost
 
     async def run(self) -> None:
         """Call, and listen until the answer is there, on as many connections as that takes."""
@@ -61,21 +74,49 @@ class Client:
 
     async def rest(self) -> None:
         """Wait as long as the server asks; after the kill as long as we want to be away, or must be."""
+        if self.at_once:
+            self.at_once = False
+            return
         away = 2 * self.flags.interval if self.proof.must_miss() else 0.0
         away = self.flags.away if len(self.proof.holders) == 1 else away
         await asyncio.sleep(max(self.retry, away))
 
     async def listen(self) -> None:
         try:
+            if not self.session:
+                await self.initialize()
             await self.read_one_connection()
         except httpx.TransportError as error:
             say("lost", f"the connection ({type(error).__name__})")
         except RefusedError as refused:
-            if refused.status != 503:
-                raise
-            say("waiting", str(refused))  # the storage's trouble is not ours to solve
+            if refused.status == 503:
+                say("waiting", str(refused))  # the storage's trouble is not ours to solve
+            else:
+                self.start_afresh(refused)
         if self.proof.lost_at is None:
             self.proof.lost_at = time.time()
+
+    def start_afresh(self, refused: RefusedError) -> None:
+        """What cannot be resumed is not asked for again (law 7)."""
+        self.refusals += 1
+        again = self.proof.afresh and not refused.cursor
+        if again or self.refusals > MOST_REFUSALS or refused.status not in (400, 404, 410):
+            raise refused
+        say("refused", str(refused))
+        self.proof.afresh, self.cursor = True, refused.cursor
+        if refused.cursor:
+            self.at_once = True
+            say("afresh", f"from {refused.cursor} on; what came before it stays lost")
+            return
+        self.proof.numbers = []
+        if refused.status == 404:
+            self.session = {}
+            say("afresh", "a new session, and the build once more")
+        elif refused.status == 410:
+            self.call_id += 1
+            say("afresh", "the build once more: nothing is left of its messages")
+        else:
+            say("afresh", "the same call once more: its messages from the first one on")
 
     async def read_one_connection(self) -> None:
         """The call's POST, or, once it has brought an id, a GET that goes on after the newest one."""
@@ -101,6 +142,7 @@ class Client:
                     self.retry = event.retry / 1000
                 if event.data:  # a priming event has none
                     self.proof.saw(Message.model_validate_json(event.data))
+                    self.refusals = 0
                     self.be_patient()
                 self.cursor = event.id or self.cursor
                 if self.proof.must_miss() and self.proof.newest_at >= self.proof.back_at:
@@ -149,7 +191,7 @@ class Client:
         """Sent again, it has the same id, and begins nothing again."""
         arguments: JsonValue = {"steps": self.flags.steps, "interval": self.flags.interval}
         params: JsonValue = {"name": "build_project", "arguments": arguments}
-        return {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
+        return {"jsonrpc": "2.0", "id": self.call_id, "method": "tools/call", "params": params}
 
     async def post(self, message: JsonValue) -> httpx.Response:
         headers = {"accept": "application/json, text/event-stream"} | self.session
@@ -166,9 +208,10 @@ async def check(response: httpx.Response) -> None:
     if response.is_error:
         body = await response.aread()
         try:
-            raise RefusedError(response.status_code, ErrorMessage.model_validate_json(body).error.message)
+            error = ErrorMessage.model_validate_json(body).error
         except ValidationError:
             raise RefusedError(response.status_code, "no reason given") from None
+        raise RefusedError(response.status_code, error.message, error.data.cursor if error.data else None)
 
 
 async def main(flags: argparse.Namespace) -> int:

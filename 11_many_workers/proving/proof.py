@@ -105,7 +105,7 @@ class Proof:
 
     def must_miss(self) -> bool:
         """Whether another worker holds the stream, no step was sent to nobody yet, and one still can be."""
-        taken_over = self.kill in ("web", "both") and len(self.holders) > 1
+        taken_over = self.kill in ("web", "both") and len(self.holders) > 1 and not self.afresh
         return taken_over and not self.missed and self.newest < self.steps - 1
 
     def is_over(self) -> bool:

@@ -1,8 +1,10 @@
 """The show: whatever is killed, the client ends with each step once, in order, and the answer."""
 
+import json
 import re
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,58 @@ def test_memory_does_not_and_the_client_says_so() -> None:
     with serving(LESSON, "--storage", "memory", *QUICK) as server:
         code, output = run(LESSON, "client.py", "--url", server.url, "--kill", "web", *BUILD)
     assert code == 1
-    assert "failed    404: This session is unknown or has ended" in output
+    said = [line for line in output.splitlines() if re.match("refused|afresh|failed", line)]
+    assert said == [
+        "refused   404: This session is unknown or has ended: initialize a new one.",
+        "afresh    a new session, and the build once more",
+        "failed    whole, but begun afresh: nothing was resumed",
+    ]
+
+
+def test_what_was_evicted_is_told_and_the_client_takes_what_is_left(tmp_path: Path) -> None:
+    """Law 7: a 410 offers a cursor."""
+    with (
+        real_redis(tmp_path) as redis,
+        serving(LESSON, "--workers", "2", "--redis", redis.url, *QUICK, "--max-events", "100") as server,
+    ):
+        build = ("--steps", "1500", "--interval", "0.002", "--kill-after", "100", "--away", "3")
+        code, output = run(LESSON, "client.py", "--url", server.url, "--kill", "web", *build)
+    assert code == 1, output
+    said = [line for line in output.splitlines() if re.match("refused|afresh|failed", line)]
+    assert re.match("refused +410: What came next is no longer kept", said[0]), output
+    assert re.match(r"afresh +from \w+-\d+ on; what came before it stays lost", said[1]), output
+    assert re.match(r"failed +lost \d+: 10", said[-1]), output
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Opens sessions, and knows none of them."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        method = asked["method"]
+        told = {"error": {"message": "unknown"}} if method == "tools/call" else {}
+        if method == "initialize":
+            told = {"result": {"protocolVersion": "2025-11-25"}}
+        self.send_response(404 if method == "tools/call" else 200)
+        self.send_header("mcp-session-id", "1")
+        self.send_header("x-worker", "1")
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        pass
+
+
+def test_it_starts_afresh_once() -> None:
+    """Law 7: nobody loops."""
+    with HTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/mcp"
+        code, output = run(LESSON, "client.py", "--url", url, "--kill", "none", "--away", "0")
+        server.shutdown()
+    assert code == 1
+    assert output.count("afresh") == 1, output
+    assert output.splitlines()[-1] == "failed    404: unknown"
 
 
 def test_nobody_there_is_one_sentence() -> None:
