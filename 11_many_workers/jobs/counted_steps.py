@@ -60,7 +60,7 @@ class CountedSteps:
     async def record_step(self, session_id: str, message: str, step: Step) -> Event | None:
         calls = self._calls.setdefault(session_id, Calls())
         async with calls.turns.setdefault(step.stream, asyncio.Lock()):
-            if step.number != calls.done.get(step.stream, 0) + 1:
+            if step.number != await self.steps_done(session_id, step.stream) + 1:
                 return None
             with self._heard():
                 event = await self.buffer.record(step.stream, message)
@@ -80,8 +80,11 @@ class CountedSteps:
             await self.buffer.forget(oldest)
 
     async def steps_done(self, session_id: str, stream: str) -> int:
-        calls = self._calls.get(session_id)
-        return calls.done.get(stream, 0) if calls else 0
+        if (calls := self._calls.get(session_id)) and stream in calls.done:
+            return calls.done[stream]
+        with self._heard():  # after a restart a buffer may know more than is counted here
+            newest = await self.buffer.replay(stream, None)
+            return newest[-1].place if newest else 0
 
     async def replay(self, session_id: str, after: str | None, limit: int = 1000) -> list[Event]:
         stream, place = place_of(session_id, after) if after else (stream_of(session_id), 0)
