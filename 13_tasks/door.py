@@ -11,11 +11,12 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from event_store import EvictedError, NotIssuedError, SessionEvents, current
+from event_store import SessionStreams, current
 from plumbing.before_sdk import in_our_revision, with_body, with_plain_headers
 from plumbing.body import Bodies
 from plumbing.door import PROTOCOLS, Refusal
 from plumbing.jsonrpc import NOT_RESUMABLE, SESSION_NOT_FOUND
+from replay_buffer import EvictedError, NotIssuedError, ReplayBuffer
 from server_side.settings import Settings
 
 log = logging.getLogger("server")
@@ -25,7 +26,7 @@ class Door:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._max_events, self._retry = app, settings.max_events, settings.retry
         self._bodies = Bodies(settings)
-        self._sessions: WeakValueDictionary[str, SessionEvents] = WeakValueDictionary()
+        self._sessions: WeakValueDictionary[str, SessionStreams] = WeakValueDictionary()
         self._closed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,20 +34,21 @@ class Door:
         scope = with_plain_headers(scope)
         priming = b""
         try:
-            events = self._events_of(request)
+            streams = self._streams_of(request)
             if request.method == "POST":
                 body = await self._bodies.read(request)
                 fresh = "mcp-session-id" not in request.headers
                 receive = with_body(in_our_revision(body) if fresh else body, receive)
             cursor = request.headers.get("last-event-id") if request.method == "GET" else None
             if cursor is not None:
-                check(events, cursor)  # (law 7)
+                check(streams.buffer, cursor)  # (law 7)
                 log.info("%s: resumed after %s", shown(request), cursor)
             elif request.method == "GET":
                 # The SDK gives a standing stream no id before its first message: one that is cut before is
                 # lost. So it is followed like a resumed one, from the place where the last reader was, or
                 # from where it is still kept.
-                cursor = f"{events.standing.name}-{max(events.standing.sent, events.standing.evicted)}"
+                standing = streams.standing
+                cursor = standing.id_of(max(standing.read_until, standing.evicted))
                 scope = {**scope, "headers": [*scope["headers"], (b"last-event-id", cursor.encode())]}
             if cursor and request.headers.get("mcp-protocol-version", PROTOCOLS[0]) >= "2025-11-25":
                 # Resumed or new, a stream that is cut before anything has come is resumed from here.
@@ -55,7 +57,7 @@ class Door:
             if "mcp-session-id" in request.headers:
                 log.info("%s: refused with %d", shown(request), refusal.status)
             raise
-        current.set(events)
+        current.set(streams)
         await self._pass_on(request, scope, receive, send, priming)
 
     async def _pass_on(
@@ -84,18 +86,18 @@ class Door:
             self._sessions[answer["mcp-session-id"]] = current.get()
             log.info("session %.8s: opened", answer["mcp-session-id"])
         elif request.method == "DELETE":
-            current.get().end()
+            current.get().buffer.end()
             self._sessions.pop(request.headers["mcp-session-id"], None)
             log.info("%s: ended", shown(request))
 
-    def _events_of(self, request: Request) -> SessionEvents:
-        """The events of the session that a request names, or of the one that it will open."""
+    def _streams_of(self, request: Request) -> SessionStreams:
+        """The streams of the session that a request names, or of the one that it will open."""
         headers = request.headers
         if self._closed:
             raise Refusal(503, "The server stops.")
         session_id = headers.get("mcp-session-id")
         if session_id is None and request.method not in ("GET", "DELETE"):
-            return SessionEvents(self._max_events)
+            return SessionStreams(self._max_events)
         if not session_id:
             raise Refusal(400, "Send the Mcp-Session-Id that initialize was answered with.")
         if session_id not in self._sessions:
@@ -106,14 +108,14 @@ class Door:
     def close(self) -> None:
         """Let nobody in any more, and end the streams, which do not end by themselves."""
         self._closed = True
-        for events in list(self._sessions.values()):
-            events.end()
+        for streams in list(self._sessions.values()):
+            streams.buffer.end()
 
 
-def check(events: SessionEvents, last_event_id: str) -> None:
+def check(buffer: ReplayBuffer, last_event_id: str) -> None:
     afresh = "Send the request again to have its work done afresh; GET without Last-Event-ID only listens."
     try:
-        events.find(last_event_id)
+        buffer.find(last_event_id)
     except NotIssuedError:
         raise Refusal(400, f"Not an event id of this session. {afresh}", NOT_RESUMABLE) from None
     except EvictedError:

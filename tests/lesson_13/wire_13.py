@@ -32,7 +32,7 @@ class Wire:
     def headers(self, method: str, params: dict[str, Any]) -> dict[str, str]:
         name = params.get("taskId") or params.get("name") or params.get("uri") or ""
         told = {"accept": "application/json, text/event-stream", "mcp-protocol-version": ERA}
-        return self.signed | told | {"mcp-method": method} | ({"mcp-name": name} if name else {})
+        return self.signed | told | {"mcp-method": method} | ({"mcp-name": str(name)} if name else {})
 
     def post(self, method: str, **params: Any) -> httpx2.Response:
         meta = params.pop("meta", {})
