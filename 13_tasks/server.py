@@ -79,16 +79,17 @@ class Log:
     def __init__(self, store: TaskStore) -> None:
         self._store = store
 
-    async def read(self, task: str, after: int) -> str:
+    async def read(self, task: str, after: str) -> str:
         """The lines of a task's log that follow line `after`."""
         try:
             kept = await found(self._store, task, principal())
         except UnknownTaskError:
             raise ResourceNotFoundError(UNKNOWN) from None
-        if not 0 <= after <= kept.steps:
+        cursor = int(after) if len(after) < 10 and after.isdecimal() else -1
+        if not 0 <= cursor <= kept.steps:
             raise ResourceNotFoundError(f"This log has the lines 1 to {kept.steps}: read it from 0 on.")
-        lines = await self._store.log(task, after, PAGE)
-        return json.dumps({"after": after, "lines": lines, "last": kept.steps, "over": kept.is_over})
+        lines = await self._store.log(task, cursor, PAGE)
+        return json.dumps({"after": cursor, "lines": lines, "last": kept.steps, "over": kept.is_over})
 
 
 mcp_app = create_app(Settings())

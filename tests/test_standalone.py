@@ -16,7 +16,7 @@ LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/server.py"))
 SCRIPTS = [
     path for lesson in LESSONS for path in sorted(lesson.glob("*.py")) if "__main__" in path.read_text()
 ]
-# 09 wants its network cut, which nobody does here. 10 and 13 die at first, as they should. 12 lists what it can ask.
+# 09 wants its network cut, which nobody does here. 10 and 13 die at first, as they should. 12 lists its laws.
 EXIT_CODES = {"09": [1], "10": [137, 0], "12": [2], "13": [137, 0]}
 BLOCK = re.compile(r"^# /// script\n(.*?)^# ///$", re.MULTILINE | re.DOTALL)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -80,7 +81,7 @@ def test_who_does_not_declare_in_this_request_is_told_what_is_missing(
     server: Server, wire: Wire, method: str
 ) -> None:
     task = wire.begin()  # declared in another request, which does not count
-    answers = {"inputResponses": {}} if method == "tasks/update" else {}
+    answers: dict[str, Any] = {"inputResponses": {}} if method == "tasks/update" else {}
     answer = Wire(server.url, declares=False).post(method, taskId=task, **answers)
     assert answer.status_code == 400
     error = answer.json()["error"]
@@ -107,7 +108,7 @@ def test_listening_to_tasks_needs_the_extension_too(server: Server, wire: Wire) 
 def test_unknown_and_foreign_look_alike(signed: Server, method: str) -> None:
     ada, eve = Wire(signed.url, "sesame"), Wire(signed.url, "poppy")
     task = ada.begin(call="one for all of these")
-    answers = {"inputResponses": {}} if method == "tasks/update" else {}
+    answers: dict[str, Any] = {"inputResponses": {}} if method == "tasks/update" else {}
     foreign, unknown = (eve.post(method, taskId=name, **answers) for name in (task, "0" * 32))
     assert foreign.status_code == unknown.status_code == 400
     assert foreign.json() == unknown.json()
@@ -250,7 +251,7 @@ def test_too_many_listeners_are_refused_and_polling_goes_on(wire: Wire, server: 
     task = wire.begin(steps=30, interval=0.1)
     log = [f"build://{task}/log"]
     with wire.listening(resourceSubscriptions=log) as one, wire.listening(resourceSubscriptions=log) as two:
-        next(one), next(two)
+        assert next(one)["method"] == next(two)["method"] == "notifications/subscriptions/acknowledged"
         error = wire.refused("subscriptions/listen", notifications={"resourceSubscriptions": log})
         assert error["code"] == -32010
         assert "--max-listeners" in error["message"]
@@ -315,11 +316,11 @@ def test_the_endpoint_has_no_get_in_this_era(wire: Wire) -> None:
 def test_tasks_do_not_exist_in_the_other_era(server: Server) -> None:
     """Nor is a handle given there, whatever the client says that it knows."""
     headers = {"accept": "application/json, text/event-stream"}
-    capabilities = {"extensions": {TASKS: {}}}
-    asked = {"protocolVersion": "2025-11-25", "clientInfo": {"name": "t", "version": "1"}}
+    capabilities: dict[str, Any] = {"extensions": {TASKS: {}}}
+    asked: dict[str, Any] = {"protocolVersion": "2025-11-25", "clientInfo": {"name": "t", "version": "1"}}
     params = asked | {"capabilities": capabilities}
     with httpx2.Client(timeout=30, headers=headers, trust_env=False) as http:
-        body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+        body: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
         opened = http.post(server.url, json=body)
         http.headers["mcp-session-id"] = opened.headers["mcp-session-id"]
         http.headers["mcp-protocol-version"] = "2025-11-25"

@@ -21,8 +21,8 @@ class Wire:
         self.signed = {"authorization": f"Bearer {token}"} if token else dict[str, str]()
 
     def request(self, method: str, params: dict[str, Any], **meta: object) -> dict[str, Any]:
-        capabilities = {"extensions": {TASKS: {}}} if self.declares else {}
-        known = {
+        capabilities: dict[str, Any] = {"extensions": {TASKS: {}}} if self.declares else {}
+        known: dict[str, Any] = {
             f"{META}/protocolVersion": ERA,
             f"{META}/clientInfo": {"name": "test", "version": "1"},
             f"{META}/clientCapabilities": capabilities,
