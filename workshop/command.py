@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from workshop import breaks, progress
+from workshop import breaks, progress, tools
 from workshop.lessons import CHECKOUT, find, lessons, number, title
 from workshop.packages import prepare, python_for
 from workshop.play import check, play, play_all
@@ -24,6 +24,7 @@ USAGE = """workshop                    list the lessons, and what you have done
        workshop break 07           list the ways to break it
        workshop break 07 2         try the second (add checker: ask lesson 12)
        workshop check 07           grade the exercise
+       workshop judge -- COMMAND   judge the MCP client that COMMAND ... {url} starts
        workshop --all              run every lesson
        workshop --prepare          fetch what all lessons need to run offline"""
 AFTER = {
@@ -117,6 +118,9 @@ def parse_flags() -> tuple[argparse.Namespace, list[str], list[str]]:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["judge"]:
+        del sys.argv[1]
+        tools.run("14", "server")
     flags, words, for_client = parse_flags()
     recorded = flags.save_svg is not None
     console = Screen(
