@@ -27,7 +27,7 @@ from judging.verdicts import Verdict
 
 PACE = 0.1  # of what takes a time: the client is our own, and quick
 SILENCE = 2.0  # seconds after which it is said to hang; the second time three times as long
-AT_ONCE = 6
+AT_ONCE, LIARS = 6, 3  # clients of a kind, and kinds, at the same time
 OF_SILENCE = frozenset({Verdict.HUNG, Verdict.LOST, Verdict.GAVE_UP, Verdict.DEAF, Verdict.CORRUPTED})
 Results = dict[Lie, set[str]]
 
@@ -82,8 +82,11 @@ async def judged(lie: Lie, seed: int) -> Report:
 async def try_all(seed: int, tell: Callable[[Results], None]) -> Results:
     results: Results = {}
 
+    slots = asyncio.Semaphore(LIARS)
+
     async def try_one(lie: Lie) -> None:
-        report = await judged(lie, seed)
+        async with slots:
+            report = await judged(lie, seed)
         results[lie] = report.verdicts or ({"unknown"} if report.unknown else set())
         tell(results)
 

@@ -161,8 +161,8 @@ async def put(start: Start, order: Order, report: Report, result: Result) -> Non
         result.why = "its command has no {calls}, so it makes one call"
         return
     play = await played(start, order, case, 1)
-    if isinstance(play.end, BrokenError) and (case.rude or play.end.fault.verdict in order.twice):
-        play = await played(start, order, case, 3)  # what it took for a fault, a slow machine may have done
+    if may_be_chance(play, order, rude=case.rude):
+        play = await played(start, order, case, 3)
     report.requests += len(play.wire.asked)
     result.seconds, result.moments = play.wire.now(), play.wire.moments
     faults = {broken.fault.verdict: broken.fault for broken in reversed(play.faults)}
@@ -177,6 +177,17 @@ async def put(start: Start, order: Order, report: Report, result: Result) -> Non
         result.unknown = str(play.end)
     else:
         result.cases += 1
+
+
+def may_be_chance(play: Play, order: Order, *, rude: bool) -> bool:
+    """What looks like a fault may be a reset's doing, or a slow machine's."""
+    match play.end:
+        case BrokenError():
+            return rude or play.end.fault.verdict in order.twice
+        case UnknownError():
+            return bool(order.twice)
+        case _:
+            return False
 
 
 async def played(start: Start, order: Order, case: Case, patience: float) -> Play:
