@@ -1,4 +1,4 @@
-"""Grades the exercise from outside: a server that replays what has come already, and two that only seem to."""
+"""Grades the exercise from outside: a server that replays what has come already, and two that do not."""
 
 import plumbing.ctrl_c
 

@@ -1,4 +1,4 @@
-"""What `uv run workshop 14` plays: one case on the wire, with an honest client and a liar; then the gallery."""
+"""What `uv run workshop 14` plays: a case on the wire, with an honest client and a liar; then the gallery."""
 
 from plumbing.ctrl_c import run
 

@@ -18,7 +18,9 @@ CLIENT = ("--", sys.executable, "client.py", "--url", "{url}")
 def keys(report: Path) -> list[set[str]]:
     """Of each dict that `as_json` writes."""
     tree = ast.parse(report.read_text(encoding="utf-8"))
-    (function,) = (one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == "as_json")
+    (function,) = (
+        one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == "as_json"
+    )
     dicts = [one for one in ast.walk(function) if isinstance(one, ast.Dict)]
     return [{key.value for key in one.keys if isinstance(key, ast.Constant)} for one in dicts]
 
@@ -30,7 +32,9 @@ def test_an_honest_client_passes_and_machines_can_read_it(tmp_path: Path) -> Non
         LESSON, "server.py", *asked, "--json", str(files[0]), "--junit", str(files[1]), *CLIENT
     )
     assert code == 0, output
-    assert all(len(line) <= 80 for line in output.splitlines() if "verdict" in line or "reset" in line), output
+    assert all(len(line) <= 80 for line in output.splitlines() if "verdict" in line or "reset" in line), (
+        output
+    )
     told = json.loads(files[0].read_text(encoding="utf-8"))
     outcomes = {check["name"]: check["outcome"] for check in told["checks"]}
     assert outcomes == {"a reset": "holds", "away for 1 s": "holds", "two calls in flight": "not reached"}
@@ -66,7 +70,11 @@ def test_a_liar_is_called_by_name_with_the_bytes() -> None:
         (("--", sys.executable, "client.py"), 2, "the command needs {url}"),
         (("--case", "nonsense", *CLIENT), 2, "there is no case 'nonsense'"),
         (("--", sys.executable, "-c", "print('bye')", "{url}"), 3, "it did not call the tool: exit code 0"),
-        (("--time-limit", "1", "--", sys.executable, "-c", "input()", "{url}"), 3, "it did not call the tool"),
+        (
+            ("--time-limit", "1", "--", sys.executable, "-c", "input()", "{url}"),
+            3,
+            "it did not call the tool",
+        ),
     ],
     ids=["no command", "no url", "no case", "no call", "ends at once"],
 )
