@@ -18,6 +18,7 @@ from judging.judge import CASES, Order, Report, examine
 from judging.report import as_json, as_junit, print_all, printable, table, write
 from judging.stand import stand
 from judging.starting import CannotStartError, starter
+from plumbing.html_report import badge, beside, page
 
 BROKEN, COULD_NOT_TRY, UNKNOWN = 1, 2, 3
 WIDTH = 80
@@ -50,8 +51,12 @@ async def judge(flags: argparse.Namespace, console: Console) -> int:
         report.unfit = str(reason)
         raise
     finally:
-        write(flags.json, as_json(report))
+        told = as_json(report)
+        write(flags.json, told)
         write(flags.junit, as_junit(report))
+        if flags.html:
+            write(flags.html, page("What this client loses", [*beside(flags.beside), told]))
+        write(flags.badge, badge("client", told))
     print_all(console, report)
     if report.broken(strict=flags.strict):
         return BROKEN

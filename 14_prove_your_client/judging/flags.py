@@ -54,6 +54,16 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--json", type=Path, metavar="FILE", help="write the result as JSON")
     add("--junit", type=Path, metavar="FILE", help="write the result as JUnit XML, for CI")
+    add("--html", type=Path, metavar="FILE", help="write a page that shows each case and its evidence")
+    add(
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="JSON to show in the same page",
+    )
+    add("--badge", type=Path, metavar="FILE", help="write a small SVG that says what was found")
     add("--list", action="store_true", help="name the cases")
     add("--port", type=int, default=8000, help="without a command: 0 takes a free one (default: %(default)s)")
     return parser

@@ -110,7 +110,7 @@ def as_json(report: Report) -> str:
     checks = [
         {
             "law": result.case.law,
-            "room": result.case.room,
+            "group": result.case.room.capitalize(),
             "name": result.case.name,
             "weight": result.case.weight,
             "question": result.case.question,
@@ -140,8 +140,9 @@ def as_json(report: Report) -> str:
         for result in report.results
     ]
     whole = {
+        "subject": report.client,
+        "about": f"seed {report.seed}, {report.seconds:.0f} s",
         "url": None,
-        "client": report.client,
         "tool": "count",
         "seed": report.seed,
         "seconds": round(report.seconds, 1),

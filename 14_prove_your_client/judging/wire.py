@@ -316,13 +316,15 @@ def merged(moments: list[Moment]) -> list[Moment]:
 
 
 def evidence(moments: list[Moment]) -> str:
-    """The bytes of each request and answer: > the client's, < ours, and where a connection was cut."""
+    """Stretch by stretch, what one connection carried: > the client's words, < ours, and how it was cut."""
     lines: list[str] = []
-    number = 0
+    number, title = 0, 0
     for moment in merged(moments):
         if moment.connection != number:
-            number = moment.connection
+            number, title = moment.connection, len(lines)
             lines.append(f"-- connection {number}, at {moment.at:.2f} s")
-        mark = {"client": ">", "judge": "<", "cut": "-- cut:"}[moment.who]
-        lines.append(f"{mark} {shown(moment.said)}")
+        if moment.who == "cut":
+            lines[title] += f", cut: {moment.said.decode()}"
+        else:
+            lines.append(f"{'>' if moment.who == 'client' else '<'} {shown(moment.said)}")
     return "\n".join(lines)

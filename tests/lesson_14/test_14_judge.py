@@ -39,7 +39,7 @@ def test_an_honest_client_passes_and_machines_can_read_it(tmp_path: Path) -> Non
     outcomes = {check["name"]: check["outcome"] for check in told["checks"]}
     assert outcomes == {"a reset": "holds", "away for 1 s": "holds", "two calls in flight": "not reached"}
     reset = next(check for check in told["checks"] if check["name"] == "a reset")
-    assert "-- cut: a reset" in reset["evidence"]
+    assert ", cut: a reset\n" in reset["evidence"]
     assert re.search("(?m)^last-event-id: ", reset["evidence"])
     assert {moment["who"] for moment in reset["wire"]} == {"client", "judge", "cut"}
     suite = ElementTree.fromstring(files[1].read_text(encoding="utf-8"))[0]  # noqa: S314 (our own)
