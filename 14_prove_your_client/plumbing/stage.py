@@ -1,16 +1,18 @@
 """The stage of a play: its programs are heard as they speak, and end when the play ends, however it ends.
 
 speaker  a program of the play, and what it has said; each line is shown, and whose line it is
+watcher  who draws the wire, if anybody does; `WORKSHOP_WIRE` says where to find it, and its key
 """
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -31,6 +33,32 @@ class Screen(Console):
         """Who has seen enough, as `head` has, does not stop the play: its programs end as they should."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Watcher:
+    """Is told of one program's life, and may lead its calls through itself; without an address, nobody."""
+
+    def __init__(self, address: str) -> None:
+        self._port, _, self._key = address.partition(" ")
+        self._line: asyncio.StreamWriter | None = None
+
+    async def lead(self, whose: str, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        """What the program is started with: the watcher may have put its own address in a URL's place."""
+        if not self._port:
+            return arguments
+        answer, self._line = await asyncio.open_connection("127.0.0.1", int(self._port))
+        self.tell({"key": self._key, "starts": whose, "arguments": arguments})
+        led: list[str] = json.loads(await answer.readline())
+        return tuple(led)
+
+    def tell(self, fact: Mapping[str, object]) -> None:
+        if self._line and not self._line.is_closing():
+            self._line.write(json.dumps(fact).encode() + b"\n")
+
+    def leave(self, code: int | None) -> None:
+        self.tell({"ends": code})
+        if self._line:
+            self._line.close()
 
 
 class Speaker:
@@ -95,6 +123,7 @@ class Stage:
         self.shows_programs = True
         self.patience = patience  # seconds for a program to end when it is asked to
         self.stopped = False
+        self.watched_by = os.environ.get("WORKSHOP_WIRE", "")
 
     def say(self, whose: str, line: Text | str) -> None:
         if not self.stopped:
@@ -114,12 +143,14 @@ class Stage:
     ) -> AsyncGenerator[Speaker]:
         """A Python program for as long as it is needed; Ctrl-C is for the play, which ends its programs."""
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+        environment |= {"WORKSHOP_WIRE": self.watched_by}
         if self.console.is_terminal and not self.console.no_color:
             width = str(self.console.width - 8 * bool(whose))
             environment |= {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": width}
+        watcher = Watcher(self.watched_by)
         process = await asyncio.create_subprocess_exec(
             *self.python,
-            *arguments,
+            *await watcher.lead(whose, arguments),
             cwd=folder or self.folder,
             env=environment,
             stdin=DEVNULL,
@@ -127,11 +158,17 @@ class Stage:
             stderr=STDOUT,
             process_group=0,
         )
-        speaker = Speaker(whose, process, lambda line: self._hear(whose, line))
+
+        def hear(line: Text) -> None:
+            watcher.tell({"says": line.plain})
+            self._hear(whose, line)
+
+        speaker = Speaker(whose, process, hear)
         try:
             yield speaker
         finally:
             await speaker.stop(self.patience)
+            watcher.leave(process.returncode)
 
     async def _until_stopped(self, play: Coroutine[None, None, int]) -> int:
         """Plays; Ctrl-C or a request to end cancels it, once, and whatever comes after that is too late."""

@@ -22,7 +22,7 @@ def keys(report: Path) -> list[set[str]]:
         one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == "as_json"
     )
     dicts = [one for one in ast.walk(function) if isinstance(one, ast.Dict)]
-    return [{key.value for key in one.keys if isinstance(key, ast.Constant)} for one in dicts]
+    return [{str(key.value) for key in one.keys if isinstance(key, ast.Constant)} for one in dicts]
 
 
 def test_an_honest_client_passes_and_machines_can_read_it(tmp_path: Path) -> None:
