@@ -29,11 +29,9 @@ import subprocess
 import termios
 
 LESSONS = sorted(path.parent for path in ROOT.glob("[0-9][0-9]_*/server.py"))
-PLAYED = [lesson for lesson in LESSONS if lesson.name[:2] != "12"]  # whose gallery takes minutes
+PLAYED = [lesson for lesson in LESSONS if lesson.name[:2] not in ("12", "14")]  # long galleries
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3|4|9|10)[0-7][;m]")
-GALLERIES = [lesson for lesson in LESSONS if lesson.name[:2] in ("12", "14")]  # long, and tested on their own
-PLAYS = [lesson for lesson in LESSONS if lesson not in GALLERIES]
 GOOD_END = re.compile(r"proven|as it should|gallery|caught|12 lies|each lie", re.IGNORECASE)
 PATIENCE = 150.0  # seconds; only what hangs uses them up
 WORKSHOP = (sys.executable, "-m", "workshop")
@@ -142,11 +140,7 @@ def left_behind(there: Terminal) -> list[str]:
     return found
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("lesson", PLAYED, ids=lambda lesson: lesson.name[:2])
-=======
-@pytest.mark.parametrize("lesson", PLAYS, ids=lambda lesson: lesson.name[:2])
->>>>>>> 75746ec (Lesson 14: README, exercise and tests)
 def test_a_lesson_on_a_terminal_of_80_columns(lesson: Path) -> None:
     with terminal((*WORKSHOP, lesson.name[:2])) as there:
         assert there.finish() == 0, there.text
@@ -164,11 +158,7 @@ def test_a_lesson_on_a_wide_terminal_without_colour(lesson: Path) -> None:
 
 
 TEN = [(LESSONS[0], lines) for lines in range(1, 11)]
-<<<<<<< HEAD
 OTHERS = [(lesson, lines) for lesson in LESSONS[1:] for lines in ((1, 8) if lesson in PLAYED else (1,))]
-=======
-OTHERS = [(lesson, lines) for lesson in PLAYS[1:] for lines in (1, 8)] + [(lesson, 1) for lesson in GALLERIES]
->>>>>>> 75746ec (Lesson 14: README, exercise and tests)
 
 
 @pytest.mark.parametrize(
