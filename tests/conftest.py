@@ -10,8 +10,16 @@ from collections.abc import Generator
 
 import pytest
 
+import forked
+
 LONG = re.compile(r"test_12_gallery|basedpyright|names_what_is_broken|keeps_the_laws|test_the_inspector")
 ALL_MUST_RUN = bool(os.environ.get("CI")) and sys.platform == "linux"
+
+
+def pytest_configure() -> None:
+    """All processes of this pytest share the one that forks."""
+    if forked.PARENT not in os.environ and hasattr(os, "pidfd_open"):
+        forked.start()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

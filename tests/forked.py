@@ -1,6 +1,6 @@
 """A Python that has imported what lessons import, once, and forks for each program: a start costs a tenth.
 
-parent   the process that has imported, and runs nothing else; each pytest process has its own
+parent   the process that has imported, and runs nothing else; all processes of one pytest share it
 program  a fork of it: a process with its own session, folder, environment, output, `sys.path` and `__main__`
 
 What a program starts in turn is forked, too (`forked_again.py`). A lesson's own modules are imported by each
@@ -10,7 +10,6 @@ Without Linux's pidfd, all are.
 
 import atexit
 import contextlib
-import fcntl
 import gc
 import importlib
 import json
@@ -19,12 +18,10 @@ import select
 import socket
 import subprocess
 import sys
-import termios
 import threading
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-
-from forked_again import become, install
 
 HEAVY = (
     *("mcp.client.streamable_http", "mcp.server.mcpserver", "mcp.server.streamable_http_manager"),
@@ -33,6 +30,17 @@ HEAVY = (
     *("docket", "httpx", "httpx2", "httpx_sse", "pydantic", "redis.asyncio"),
     *("rich.console", "rich.live", "rich.table", "rich.text"),
 )
+NO_MATTER = {"PYTHONUNBUFFERED", "PYTHONUTF8"}
+OURS = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+
+
+def can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """A Python program, and a Python that is to be as ours is."""
+    python, first, *_ = *command, ""
+    wanted = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+    as_ours = all(wanted.get(name) == OURS.get(name) for name in {*wanted, *OURS} - NO_MATTER)
+    its_own = first.endswith(".py") or first in ("-c", "-m")
+    return python == sys.executable and its_own and as_ours and hasattr(os, "pidfd_open")
 
 
 class Program:
@@ -80,37 +88,61 @@ class Program:
 
 
 LOCK = threading.Lock()
+PARENT = "WORKSHOP_TESTS_PARENT"  # of all tests: the name of its socket, in their environment
 
 
 @cache
 def parent() -> socket.socket:
-    """The socket on which it is asked for a program; it ends with us."""
+    """The socket on which it is asked for a program."""
+    if PARENT not in os.environ:
+        start()
+    ours = socket.socket(socket.AF_UNIX)
+    ours.connect(f"\0{os.environ[PARENT]}")
+    return ours
+
+
+def start() -> None:
+    """It ends with us."""
     ours, theirs = socket.socketpair()
-    with theirs:
-        command = [sys.executable, "-u", __file__, str(theirs.fileno())]
-        running = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
+    name = f"workshop-tests-{os.getpid()}"
+    with theirs, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen(100)
+        handles = [theirs.fileno(), listener.fileno()]
+        command = [sys.executable, "-u", __file__, *map(str, handles)]
+        running = subprocess.Popen(command, pass_fds=handles, start_new_session=True)
+    os.environ[PARENT] = name
 
     def end() -> None:
         ours.close()
         running.wait()
 
     atexit.register(end)
-    return ours
 
 
 def main() -> None:
-    asked = socket.socket(fileno=int(sys.argv[1]))
+    from forked_again import install
+
+    lives, listener = (socket.socket(fileno=int(handle)) for handle in sys.argv[1:])
     for name in HEAVY:
         importlib.import_module(name)
     install()
     gc.collect()
     gc.freeze()
+    asking: dict[int, socket.socket] = {}
     at_work: dict[int, tuple[int, int]] = {}  # by its pidfd: a program's process id, and whom to tell
     poll = select.poll()
-    poll.register(asked, select.POLLIN)
+    for end in (lives, listener):
+        poll.register(end, select.POLLIN)
     while True:
         for ready, _ in poll.poll():
-            if ready != asked.fileno():
+            if ready == lives.fileno():
+                return
+            if ready == listener.fileno():
+                asked, _ = listener.accept()
+                asking[asked.fileno()] = asked
+                poll.register(asked, select.POLLIN)
+            elif ready in at_work:
                 poll.unregister(ready)
                 process_id, tells = at_work.pop(ready)
                 code = os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
@@ -118,28 +150,40 @@ def main() -> None:
                     os.write(tells, code.to_bytes(4, signed=True))
                 os.close(ready)
                 os.close(tells)
-                continue
-            size, told, *_ = socket.recv_fds(asked, 4, 2)
-            if not size:
-                return
-            text = asked.recv(int.from_bytes(size), socket.MSG_WAITALL)
-            process_id = os.fork()
-            if not process_id:
-                command, folder, environment = json.loads(text)
-                os.setsid()
-                if os.isatty(told[0]):
-                    fcntl.ioctl(told[0], termios.TIOCSCTTY, 0)
-                    os.dup2(told[0], 0)
-                os.dup2(told[0], 1)
-                os.dup2(told[0], 2)
-                os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-                os.chdir(folder)
-                become(command, environment)
-            os.close(told[0])
-            os.write(told[1], process_id.to_bytes(4))
-            handle = os.pidfd_open(process_id)
-            at_work[handle] = process_id, told[1]
-            poll.register(handle, select.POLLIN)
+            elif program := forked(asking[ready]):
+                at_work[program[0]] = program[1:]
+                poll.register(program[0], select.POLLIN)
+            else:
+                poll.unregister(ready)
+                asking.pop(ready).close()
+
+
+def forked(asked: socket.socket) -> tuple[int, int, int] | None:
+    """The program's pidfd, its process id, and where its end is told. None: nobody will ask here again."""
+    size, told, *_ = socket.recv_fds(asked, 4, 2)
+    if not size:
+        return None
+    text = asked.recv(int.from_bytes(size), socket.MSG_WAITALL)
+    process_id = os.fork()
+    if not process_id:
+        import fcntl
+        import termios
+
+        from forked_again import become
+
+        os.setsid()
+        if os.isatty(told[0]):
+            fcntl.ioctl(told[0], termios.TIOCSCTTY, 0)
+            os.dup2(told[0], 0)
+        os.dup2(told[0], 1)
+        os.dup2(told[0], 2)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        command, folder, environment = json.loads(text)
+        os.chdir(folder)
+        become(command, environment)
+    os.close(told[0])
+    os.write(told[1], process_id.to_bytes(4))
+    return os.pidfd_open(process_id), process_id, told[1]
 
 
 if __name__ == "__main__":

@@ -24,21 +24,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from forked import can_fork
+
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 PATH = sys.path[1:]
-NO_MATTER = {"PYTHONUNBUFFERED", "PYTHONUTF8"}
-OURS = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
 KEPT: list[object] = []  # what belonged to the program before: its files must not close what is now ours
 really: Callable[..., int] = _posixsubprocess.fork_exec
-
-
-def can_fork(command: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """A Python program, and a Python that is to be as ours is."""
-    python, first, *_ = *command, ""
-    wanted = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
-    as_ours = all(wanted.get(name) == OURS.get(name) for name in {*wanted, *OURS} - NO_MATTER)
-    its_own = first.endswith(".py") or first in ("-c", "-m")
-    return python == sys.executable and its_own and as_ours and hasattr(os, "pidfd_open")
 
 
 def become(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:

@@ -12,8 +12,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from forked import Program
-from forked_again import can_fork
+from forked import Program, can_fork
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 150.0  # seconds; long, since it is only ever used up by a failure, and machines are busy

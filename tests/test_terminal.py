@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from forked import Program
-from forked_again import can_fork
+from forked import Program, can_fork
 from processes import ROOT
 
 if sys.platform == "win32":
