@@ -5,7 +5,6 @@ import re
 import runpy
 import shlex
 import sys
-import time
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
@@ -140,8 +139,8 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
                 by_default = words[2] == "client.py" and server and server.url not in words
                 there = ["--url", server.url] if by_default and server else []
                 uv = os.environ.get("UV", "uv")
-                if command == before:
-                    time.sleep(2)  # as a person does: the tool sends its next message meanwhile
+                if command == before and server:  # a person is slower than the tool, which sends meanwhile
+                    server.wait_for("reported", times=1 + sum("reported" in line for line in server.lines))
                 quiet = "-q" if words[2].endswith(".py") else "--no-sync"  # a script's environment is its own
                 with speaking(readme.parent, uv, "run", quiet, *words[2:], *there) as program:
                     program.finish(patience=120)

@@ -156,6 +156,20 @@ def test_a_lesson_on_a_wide_terminal_without_colour(lesson: Path) -> None:
     assert GOOD_END.search("\n".join(there.lines[-12:])), there.text
 
 
+SHOWS = {"09": ("--longest-wait", "0.1"), "10": ("--delay", "1.2"), "11": ("--interval", "0.1")}
+
+
+@pytest.mark.parametrize("lesson", SHOWS)
+def test_a_show_on_a_terminal(lesson: str) -> None:
+    """Typed by itself: nobody stands between it and the screen."""
+    (folder,) = (path for path in LESSONS if path.name.startswith(lesson))
+    with terminal((sys.executable, "show.py", *SHOWS[lesson]), folder) as there:
+        assert there.finish() == 0, there.text
+    assert COLOUR.search(there.text), "no colour"
+    assert GOOD_END.search("\n".join(there.lines[-12:])), there.text
+    assert "Traceback" not in there.text
+
+
 TEN = [(LESSONS[0], lines) for lines in range(1, 11)]
 OTHERS = [(lesson, lines) for lesson in LESSONS[1:] for lines in ((1, 8) if lesson in PLAYED else (1,))]
 

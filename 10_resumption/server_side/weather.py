@@ -56,6 +56,7 @@ class Office:
                 await asyncio.sleep(self._settings.delay / STATIONS)
                 worked = round(station * self._settings.delay / STATIONS, 3)
                 await ctx.report_progress(worked, self._settings.delay, f"station {station} of {STATIONS}")
+                log.info("get_forecast(%r): station %d of %d reported", city, station, STATIONS)
         finally:
             self._at_work -= 1
         log.info("get_forecast(%r): ready", city)

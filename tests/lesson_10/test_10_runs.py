@@ -298,6 +298,13 @@ def test_the_show() -> None:
     assert "show    proven: each act ended as it should" in output
 
 
+def test_its_picture_is_saved_from_a_pipe(tmp_path: Path) -> None:
+    picture = tmp_path / "run.svg"
+    code, output = run(ROOT, "-m", "workshop", "10", "--save-svg", str(picture), "--", "--delay", "1.2")
+    assert code == 0, output
+    assert "each&#160;act&#160;ended&#160;as&#160;it&#160;should" in picture.read_text(encoding="utf-8")
+
+
 PLAYED = """
 import asyncio, socket, show
 async def main():
