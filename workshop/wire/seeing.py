@@ -19,6 +19,7 @@ from workshop.wire import notes
 from workshop.wire.record import Record
 from workshop.wire.saved import as_page
 from workshop.wire.serving import served
+from workshop.wire.terminal import draw
 from workshop.wire.watching import Watching
 
 
@@ -56,16 +57,32 @@ class Seeing:
     async def play(self, port: int, client_flags: list[str]) -> int:
         """The exit code of the lesson as it is."""
         self.record.add(0, "run", title="as it is")
+        code = 1
         watching = Watching(self.record, 0)
-        async with watching.on():
-            self._stage.watched_by = watching.address
-            try:
-                code = await play(self._stage, self._lesson, port, client_flags)
-            except BrokenError as broken:
-                self.record.add(0, "broke", text=str(broken))
-                raise
-        self.record.add(0, "over", code=code)
+        try:
+            async with watching.on():
+                self._stage.watched_by = watching.address
+                code = await self._played(port, client_flags)
+        except BrokenError as broken:
+            self.record.add(0, "broke", text=str(broken))
+            raise
+        finally:
+            self.record.add(0, "over", code=code)
         return code
+
+    async def _played(self, port: int, client_flags: list[str]) -> int:
+        """As `play.py` plays it, or one case that the notes have chosen."""
+        if not self.notes.play:
+            return await play(self._stage, self._lesson, port, client_flags)
+        chosen = self.notes.play
+        stage, folder = self._stage, self._lesson
+        stage.python = python_for(folder)
+        served_at = ("server.py", "--port", str(port), *chosen.server)
+        async with stage.speaking("server", *served_at, folder=folder) as server:
+            url = await server.address()
+            flags = [url if flag == "{url}" else flag for flag in chosen.client]
+            async with stage.speaking("client", "client.py", *flags, *client_flags, folder=folder) as client:
+                return await client.end()
 
     async def break_it(self, row: int) -> str | None:
         """Begins a run of a broken copy beside the sound one. Why not, if it does not."""
@@ -99,6 +116,16 @@ class Seeing:
 
 
 @contextlib.asynccontextmanager
+async def on_the_terminal(stage: Stage, seeing: Seeing) -> AsyncGenerator[None]:
+    drawing = asyncio.create_task(draw(seeing.record, stage.console))
+    try:
+        yield
+        await drawing
+    finally:
+        drawing.cancel()
+
+
+@contextlib.asynccontextmanager
 async def on_a_page(stage: Stage, seeing: Seeing, port: int) -> AsyncGenerator[None]:
     async with served(seeing.record, seeing.break_it, port) as url:
         stage.say("page", url)
@@ -120,6 +147,9 @@ async def see(stage: Stage, lesson: Path, port: int, client_flags: list[str], wa
     seeing = Seeing(stage, lesson)
     async with contextlib.AsyncExitStack() as there:
         there.push_async_callback(seeing.end)
+        if ways.wire:
+            stage.shows_programs = False
+            await there.enter_async_context(on_the_terminal(stage, seeing))
         if ways.page:
             await there.enter_async_context(on_a_page(stage, seeing, ways.port))
         try:
