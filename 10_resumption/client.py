@@ -20,18 +20,16 @@ from pydantic import JsonValue
 from client_side.death import STAGES, Death
 from client_side.handshake import handshake
 from client_side.messages import Content, Message, Progress, RefusedError, ToolResult, Wire
+from client_side.session_cache import SessionCache, UnusableError, forget, load
 from plumbing.say import say
-from session_cache import SessionCache, UnusableError, forget, load
 
 PROTOCOLS = ("2025-06-18", "2025-11-25")
+WORK_LOST = -32010  # the server was killed at work
 CALL_ID = 2  # 1 was that of the handshake
 
 
 class NothingLeftError(Exception):
-    """The stream has ended without the answer."""
-
-    def __str__(self) -> str:
-        return "nothing follows this id, and the answer has not come"
+    """The answer will not come."""
 
 
 class Client:
@@ -161,7 +159,7 @@ class Client:
             if answer:
                 return answer
             empty, lost = 0 if came else empty + 1, False
-        raise NothingLeftError
+        raise NothingLeftError("nothing follows this id, and the answer has not come")
 
     async def read(self, source: EventSource, cache: SessionCache) -> tuple[Message | None, bool]:
         """The answer, if this connection brings it, and whether anything came."""
@@ -173,6 +171,8 @@ class Client:
                 self.retry = event.retry / 1000
             message = Message.model_validate_json(event.data) if event.data else Message()
             if message.id == cache.call_id:
+                if message.error and message.error.code == WORK_LOST:
+                    raise NothingLeftError(message.error.message)
                 self.death.at("answered")
                 return message, came  # the cursor stays before it until it was shown
             if message.method == "notifications/progress":

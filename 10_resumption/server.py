@@ -1,6 +1,6 @@
 """A slow tool on the official SDK, whose answer waits for a client that died.
 
-The SDK speaks the wire. `InMemoryEventStore` keeps each message before it is sent, and `Door` refuses what
+The SDK speaks the wire. `SessionEventStore` keeps each message before it is sent, and `Door` refuses what
 cannot be resumed. The rest is an ordinary MCP server.
 """
 
@@ -14,7 +14,9 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from event_store import InMemoryEventStore, current
+from event_store import SessionEventStore, SessionStreams, current
+from on_sqlite.journal import opened
+from on_sqlite.restored import Restored
 from plumbing.body import Bodies
 from plumbing.door import Guard
 from plumbing.launch import launch
@@ -28,21 +30,27 @@ from server_side.weather import Office
 
 def create_app(settings: Settings) -> Starlette:
     show_log()
-    store = InMemoryEventStore(settings.max_events, settings.max_age, settings.all_streams)
+    kept = settings.max_events, settings.max_age
+    journal = opened(settings.sqlite, *kept) if settings.sqlite else None
+    sessions = Sessions(settings.max_idle, journal)
     office = Office(settings)
     mcp = MCPServer("resumption", version="1.0.0", log_level="ERROR", middleware=[open_stream])
     mcp.add_tool(office.get_forecast)
     mcp.resource("runs://get_forecast")(office.runs)
     app = mcp.streamable_http_app(
-        event_store=store,
+        event_store=SessionEventStore(),
         retry_interval=settings.retry,
         max_request_body_size=settings.max_body,
         session_idle_timeout=None,  # `Sessions` does better
         max_sessions=settings.max_sessions,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Guard` does
     )
-    door = Door(UnderWay(SimulatedDrop(app)), store, Sessions(settings.max_idle), Bodies(settings))
-    guarded = Guard(door, settings)
+
+    def new_session() -> SessionStreams:
+        return SessionStreams(*kept, settings.all_streams, journal)
+
+    door = Door(UnderWay(SimulatedDrop(app)), new_session, sessions, Bodies(settings))
+    guarded = Guard(Restored(door, journal, sessions) if journal else door, settings)
     routes = [Route("/mcp", guarded), Route("/mcp/", guarded)]
     return Starlette(routes=routes, lifespan=app.router.lifespan_context)
 
@@ -50,7 +58,7 @@ def create_app(settings: Settings) -> Starlette:
 async def open_stream(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Until 2025-11-25 a request's stream has no event before its first message: tell the store of it."""
     if ctx.request_id is not None:
-        current.get().open(str(ctx.request_id))
+        current.get().begin(ctx.request_id)
     return await call_next(ctx)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pydantic import JsonValue
 
 from client_side.messages import Initialized, Message, Wire
-from session_cache import SessionCache
+from client_side.session_cache import SessionCache
 
 
 async def handshake(

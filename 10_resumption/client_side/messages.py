@@ -7,7 +7,7 @@ import httpx
 from httpx_sse import EventSource
 from pydantic import BaseModel, Field, JsonValue
 
-from session_cache import SessionCache
+from client_side.session_cache import SessionCache
 
 
 class RefusedError(Exception):

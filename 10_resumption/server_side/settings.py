@@ -15,6 +15,7 @@ class Settings(Front):
     all_streams: Annotated[
         bool, "replay what any stream of the session has missed: the specification forbids it"
     ] = False
+    sqlite: Annotated[str, "a file that keeps sessions and events, for a server that is started again"] = ""
     strict: Annotated[bool, "replay one stream only: the default"] = False
     delay: Annotated[float, "seconds that a forecast takes"] = 6.0
     retry: Annotated[int, "milliseconds a client waits before it reconnects"] = 3000

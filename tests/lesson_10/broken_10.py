@@ -10,45 +10,48 @@ LESSON = ROOT / "10_resumption"
 # A message each millisecond and less.
 FAST = Edit("server_side/weather.py", "STATIONS = 6", "STATIONS = 1500")
 
-NO_DOOR = Edit("server_side/door.py", '            check(events, headers["last-event-id"])\n', "")
+NO_DOOR = Edit(
+    "server_side/door.py",
+    '            with refusing():\n                streams.buffer.find(headers["last-event-id"])\n',
+    "",
+)
 
 BROKEN = {
     "plain store": [
         NO_DOOR,
         Edit(
             "server.py",
-            "from event_store import InMemory",
-            "from plain_store import *\nfrom event_store import InMemory",
+            "from event_store import Session",
+            "from plain_store import *\nfrom event_store import Session",
         ),
-        Edit("server.py", "event_store=store", "event_store=PlainStore()"),
+        Edit("server.py", "event_store=SessionEventStore()", "event_store=PlainStore()"),
     ],
     "replays nothing": [
-        Edit("event_store.py", "        await events.follow(cursor, send_callback)\n", "        del cursor\n")
+        Edit(
+            "event_store.py",
+            "await follow(stream, cursor, send_callback, alone",
+            "del cursor, stream; dict(alone",
+        )
     ],
     "replays another session's": [
-        Edit("event_store.py", "return SessionEvents(*self._settings)", "return self.everybodys"),
         Edit(
-            "event_store.py",
-            "self._settings = max_events, max_age, all_streams\n",
-            "self._settings = max_events, max_age, all_streams\n"
-            "        self.everybodys = SessionEvents(*self._settings)\n",
+            "server.py",
+            "        return SessionStreams(*kept, settings.all_streams, journal)\n",
+            "        return everybodys\n\n    everybodys = SessionStreams(*kept)\n",
         ),
     ],
-    "has no store": [NO_DOOR, Edit("server.py", "event_store=store", "event_store=None")],
+    "has no store": [NO_DOOR, Edit("server.py", "event_store=SessionEventStore()", "event_store=None")],
     "never ends its streams": [
-        Edit(
-            "event_store.py",
-            "return not stream.is_open and not (self._all",
-            "return self._ended and not (self._all",
-        )
+        Edit("replay_buffer.py", "stream.is_over = True", "stream.is_over = False"),
     ],
     "lets the SDK go on live": [
         Edit(
             "event_store.py",
-            "        await events.follow(cursor, send_callback)\n",
-            "        events._is_over = lambda stream: True\n"
-            "        await events.follow(cursor, send_callback)\n"
-            "        return '2'\n",
+            "        await follow(",
+            "        for event in stream.after(cursor, AT_ONCE):\n"
+            "            await send_callback(event)\n"
+            "        return '2'\n"
+            "        await follow(",
         )
     ],
 }

@@ -17,16 +17,16 @@ from workshop.breaks import edited
 REPLAY = """
 import asyncio, time
 from mcp.types import JSONRPCNotification, JSONRPCResponse
-from event_store import SessionEvents
+from event_store import SessionStreams, follow
 async def send(event): pass
 async def replay(kept):
-    events, best = SessionEvents(kept, 3600.0), 1.0
+    events, best = SessionStreams(kept, 3600.0), 1.0
     for _ in range(kept - 11): events.record("2", JSONRPCNotification(jsonrpc="2.0", method="m"))
     cursor = [events.record("2", JSONRPCNotification(jsonrpc="2.0", method="m")) for _ in range(10)][0]
     events.record("2", JSONRPCResponse(jsonrpc="2.0", id=2, result={}))
     for _ in range(300):
         began = time.perf_counter()
-        await events.follow(events.find(cursor), send)
+        await follow(*events.buffer.find(cursor), send)
         best = min(best, time.perf_counter() - began)
     return best
 print(asyncio.run(replay(100)), asyncio.run(replay(50_000)))
@@ -248,8 +248,10 @@ def test_a_replay_costs_what_was_missed() -> None:
 
 def test_the_end_of_a_session_ends_its_readers_and_frees_what_it_held(tmp_path: Path) -> None:
     """Law 8, whether the client ends it or it was idle."""
-    watch = "\nimport threading, gc\ndef tell():\n    import event_store\n    print('held', "
-    watch += "sum(isinstance(o, event_store.Event) for o in gc.get_objects()), flush=True)\n"
+    watch = (
+        "\nimport threading, gc\ndef tell():\n    from replay_buffer import EventMessage\n    print('held', "
+    )
+    watch += "sum(isinstance(o, EventMessage) for o in gc.get_objects()), flush=True)\n"
     watch += "    threading.Timer(0.2, tell).start()\n"
     copy = edited(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")

@@ -22,7 +22,8 @@ STAGES = re.findall(
     r'^    "(\w+)": "', (LESSON / "client_side" / "death.py").read_text(encoding="utf-8"), re.MULTILINE
 )
 LOAD = """
-import pathlib, sys, session_cache
+import pathlib, sys
+from client_side import session_cache
 try: session_cache.load(pathlib.Path(sys.argv[1]), sys.argv[2])
 except session_cache.UnusableError as why: print(why)
 """
@@ -201,7 +202,9 @@ def test_another_city_is_asked_for_and_the_answer_that_waited_is_lost(server: Se
 
 def test_a_death_while_the_cache_is_written_leaves_nothing(server: Server, tmp_path: Path) -> None:
     """One file at most, which the next run takes away."""
-    rename = Edit("session_cache.py", "            new.replace(path)", "            os.kill(os.getpid(), 9)")
+    rename = Edit(
+        "client_side/session_cache.py", "            new.replace(path)", "            os.kill(os.getpid(), 9)"
+    )
     copy = edited(LESSON, tmp_path, rename)
     client, left = Client(server, tmp_path), tmp_path / ".session_cache.new"
     flags = ("--url", client.url, "--cache", str(client.cache))
