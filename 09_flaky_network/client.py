@@ -104,7 +104,7 @@ class Client:
             say("afresh", "the server has forgotten the session: a new one")
             self.link.session, self.link.cursor = {}, None
         elif refused.status == 410 and self.link.cursor is not None:
-            say("gone", f"what came after {self.link.cursor}; the result is not: the key brings it")
+            say("gone", f"what came after {self.link.cursor}; the key still brings the result")
             self.link.cursor = None
         else:
             raise refused

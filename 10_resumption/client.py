@@ -74,7 +74,7 @@ class Client:
 
     def find_call(self, cache: SessionCache) -> None:
         """An answer that waits is fetched first, also if another city is asked for now."""
-        where = f"the session in {self.flags.cache}, without initialize"
+        where = f"the session in {self.flags.cache}"
         if cache.call_id is None:
             say("resuming", f"{where}: no call was in flight")
             cache.city = self.flags.city or cache.city
@@ -91,7 +91,7 @@ class Client:
         """What cannot be resumed is not asked for again; that the work is done twice is said (law 7)."""
         say("refused" if isinstance(why, RefusedError) else "ended", str(why))
         if cache.city == self.city:
-            say("afresh", "a new session, and the call once more: what the server has done, it does again")
+            say("afresh", "a new session and a new call: the work is done again")
         else:
             say(
                 "afresh", f"a new session for {self.city}; the answer for {cache.city} cannot be had any more"

@@ -81,7 +81,8 @@ class SessionEventStore(EventStore):
             stream, cursor = streams.buffer.find(last_event_id)
         except LookupError:
             return  # evicted since the door let it in: its next GET is told so
-        await follow(stream, cursor, send_callback, alone=not streams.is_shared(stream))
+        shared = streams.is_shared(stream)
+        await follow(stream, cursor, send_callback, alone=not shared)
 
 
 async def follow(stream: Stream, cursor: int, send: EventCallback, *, alone: bool = True) -> None:

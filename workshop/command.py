@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from workshop import breaks, progress, tools
 from workshop.lessons import CHECKOUT, find, lessons, number, title
@@ -46,7 +47,7 @@ async def list_lessons(stage: Stage) -> int:
 
 async def say_next(stage: Stage) -> int:
     step = progress.load().next_step([number(lesson) for lesson in lessons()])
-    stage.console.print(step, soft_wrap=True)
+    stage.show(Text(step))
     return 0
 
 

@@ -17,7 +17,7 @@ TROUBLE = ("severed", "lost", "refused", "silence", "failed")
 
 class Board:
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False)
         self.proofs: list[Proof] = []
         self._live: Live | None = None
         self._is_over = False
@@ -25,7 +25,8 @@ class Board:
     def say(self, caller: str, word: str, text: str) -> None:
         style = STYLES.get(word, "bold red" if word in TROUBLE else "cyan")
         who = f"{caller:<5}" if caller else ""
-        self.console.print(Text(who, "bold") + Text(f"{word:<10}", style) + Text(text))
+        line = Text(who, "bold") + Text(f"{word:<10}", style) + Text(text)
+        self.console.print(line, soft_wrap=not self.console.file.isatty())
 
     @contextmanager
     def watched(self) -> Generator[None]:
@@ -38,7 +39,7 @@ class Board:
         else:
             yield
             self._is_over = True
-            self.console.print(self._table())
+            self.console.print(self._table(), soft_wrap=True)
 
     def show(self) -> None:
         if self._live:

@@ -28,6 +28,6 @@ class Death:
 
     def at(self, stage: str) -> None:
         if stage == self.stage:
-            say("dying", f"{STAGES[stage]}, without a farewell. Run the same command again: {self.then}")
+            say("dying", f"{STAGES[stage]}. Run it again: {self.then}")
             sys.stdout.flush()
             os.kill(os.getpid(), KILL)

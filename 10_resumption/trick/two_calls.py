@@ -46,7 +46,7 @@ async def two_calls(url: str) -> dict[str, str]:
             for city, has_begun in begun.items():
                 calls.create_task(call(city))
                 await has_begun.wait()
-            say("severed", "the connections of both calls; the client resumes each by itself")
+            say("severed", "the connections of both calls; the client resumes each")
             own.cut(standing=True)
     return {city: answers[city] for city in begun}
 

@@ -32,7 +32,10 @@ def same_each_time(frames: str) -> str:
     return re.sub(r'"elapsed":[\d.]+', '"elapsed":N', frames)
 
 
-READ = [ROOT / "07_advanced_stream_resumption", ROOT / "09_flaky_network"]
+READ = [
+    path.parent for path in sorted(ROOT.glob("*/README.md")) if re.match("07|08|09|10|12", path.parent.name)
+]
+PROSE = 1050  # words: two screens
 
 
 @pytest.mark.parametrize("lesson", READ, ids=lambda lesson: lesson.name[:2])
@@ -44,3 +47,11 @@ def test_the_files_to_read_have_so_many_lines(lesson: Path) -> None:
     for file, lines in rows:
         there = len((lesson / file).read_text(encoding="utf-8").splitlines())
         assert abs(there - int(lines)) <= 0.1 * there, f"{file} has {there} lines"
+
+
+@pytest.mark.parametrize("lesson", READ, ids=lambda lesson: lesson.name[:2])
+def test_a_readme_is_read_on_two_screens(lesson: Path) -> None:
+    """Its prose: what is not output, code or a table."""
+    text = re.sub(r"^```.*?^```$", "", (lesson / "README.md").read_text("utf-8"), flags=re.M | re.DOTALL)
+    prose = [word for line in text.splitlines() if not line.startswith("|") for word in line.split()]
+    assert len(prose) <= PROSE, f"{len(prose)} words"

@@ -80,7 +80,7 @@ def test_killed_at_any_stage_the_next_run_has_the_one_forecast(
     output = client.ends("--city", stage, "--die-at", "never")
     assert output.count(f"forecast  {stage} tomorrow") == 1
     unknown = stage == "sent"  # no id of the call's stream has come: the work is done again, and that is said
-    assert ("does again" in output) is (stage in ("calling", "sent"))
+    assert ("the work is done again" in output) is (stage in ("calling", "sent"))
     assert runs(server, stage) == (2 if unknown else 1)
     assert list(tmp_path.iterdir()) == []
 
@@ -132,7 +132,7 @@ def test_a_server_restarted_in_between(server: Server, all_streams: Server, tmp_
         line.lead_to(all_streams.port)
         output = client.ends()
     assert "refused   404" in output
-    assert "does again" in output
+    assert "the work is done again" in output
     assert "forecast  Turin tomorrow" in output
 
 
@@ -143,7 +143,7 @@ def test_an_id_that_is_refused(server: Server, tmp_path: Path) -> None:
     client.cache.write_text(json.dumps(kept | {"last_event_id": "00000000-1-1"}))
     output = client.ends()
     assert "refused   400" in output
-    assert "does again" in output
+    assert "the work is done again" in output
 
 
 def test_a_cache_that_does_not_help(server: Server, tmp_path: Path) -> None:
