@@ -72,7 +72,7 @@ async def grade_two_calls(grade: Grade, server: Speaker, folder: Path) -> None:
         f"The server has seen {len(cursors)}: a cursor is an id in one stream, and each call has a stream.",
     )
     runs = len(told(BEGINS, server.lines))
-    grade.holds(runs == 2, "the tool ran twice, and no more", f"It ran {runs} times.")
+    grade.holds(runs == 2, "the tool ran twice, and no more", f"Runs of the tool: {runs}.")
 
 
 async def grade() -> int:

@@ -255,7 +255,8 @@ def parse_flags() -> argparse.Namespace:
         "--die-at",
         choices=(*STAGES, "never"),
         default="called",
-        help="where a first run dies (default: %(default)s)",
+        metavar="MOMENT",
+        help=f"where a first run dies: {', '.join(STAGES)}, never (default: %(default)s)",
     )
     parser.add_argument(
         "--patience",
