@@ -99,7 +99,7 @@ def main() -> None:
     for_page = listen("127.0.0.1", flags.page, "--page")
     say(
         "open",
-        f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp, leads to port {flags.to}",
+        f"listening on http://127.0.0.1:{listener.getsockname()[1]}/mcp (to port {flags.to})",
     )
     say("page", f"http://127.0.0.1:{for_page.getsockname()[1]}/")
     if sys.stdin and sys.stdin.isatty():
