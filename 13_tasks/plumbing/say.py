@@ -15,7 +15,7 @@ STYLES = {
 }
 LOSSES = frozenset({"cut", "dying", "gone", "half", "killed", "lost", "severed", "silence", "stalled"})
 TROUBLE = LOSSES | {"afresh", "ended", "failed", "refused"}
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False)
 
 
 def say(word: str, text: str) -> None:
@@ -23,4 +23,5 @@ def say(word: str, text: str) -> None:
     # What a server says cannot control the terminal.
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     style = STYLES.get(word, "bold red" if word in TROUBLE else "cyan")
-    console.print(Text.assemble((f"{word:<10}", style), shown))
+    whole = not console.file.isatty()  # who reads a pipe wants a line to stay one
+    console.print(Text.assemble((f"{word:<10}", style), shown), soft_wrap=whole)

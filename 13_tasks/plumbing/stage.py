@@ -127,7 +127,11 @@ class Stage:
 
     def say(self, whose: str, line: Text | str) -> None:
         if not self.stopped:
-            self.console.print(Text(f"{whose:<7} ", STYLES.get(whose, "bold")).append(line), soft_wrap=True)
+            self.show(Text(f"{whose:<7} ", STYLES.get(whose, "bold")).append(line))
+
+    def show(self, line: Text) -> None:
+        """A terminal breaks a line between words; who reads a pipe gets it whole."""
+        self.console.print(line, soft_wrap=not self.console.file.isatty())
 
     def _hear(self, whose: str, line: Text) -> None:
         if not self.shows_programs:
@@ -135,7 +139,7 @@ class Stage:
         if whose:
             self.say(whose, line)
         elif not self.stopped:  # it says itself who speaks
-            self.console.print(line, soft_wrap=True)
+            self.show(line)
 
     @contextlib.asynccontextmanager
     async def speaking(

@@ -29,4 +29,4 @@ class Grade:
         return 1
 
     def _say(self, word: str, style: str, line: str) -> None:
-        self._stage.console.print(Text.assemble((f"{word:<8} ", style), line), soft_wrap=True)
+        self._stage.show(Text.assemble((f"{word:<8} ", style), line))
