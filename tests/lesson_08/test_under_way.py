@@ -155,11 +155,10 @@ def test_a_delete_that_is_refused_ends_nothing(lesson: Path, names: dict[str, st
             assert b'"result"' in called.read_all()
 
 
-@pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
-def test_half_a_body_is_no_traceback(lesson: Path) -> None:
-    """The client is gone in the middle of it, in a session or not; `serving` looks for tracebacks."""
-    with serving(lesson) as server, ExitStack() as wires:
-        busy = Busy(server, lesson.name, wires)
+def send_half_a_body(server: Server, lesson: str) -> None:
+    """The client is gone in the middle of it, in a session or not."""
+    with ExitStack() as wires:
+        busy = Busy(server, lesson, wires)
         for headers in ({}, busy.headers):
             own = BOTH | {"content-type": "application/json", "content-length": "500"} | headers
             own |= {"host": f"127.0.0.1:{server.port}"}
@@ -168,6 +167,23 @@ def test_half_a_body_is_no_traceback(lesson: Path) -> None:
                 wire.sendall("\r\n".join(lines).encode() + b'{"jsonrpc"')
         with Exchange(server.port, "DELETE", busy.headers) as deleted:  # it answers on
             assert deleted.status == 200
+
+
+@pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
+def test_half_a_body_is_no_traceback(lesson: Path) -> None:
+    with serving(lesson) as server:  # which looks for tracebacks
+        send_half_a_body(server, lesson.name)
+
+
+@pytest.mark.parametrize("lesson", [LESSON_08, LESSON_10])
+def test_without_the_mend_half_a_body_is_a_traceback(lesson: Path, tmp_path: Path) -> None:
+    unaware = Edit("plumbing/body.py", "except ClientDisconnect:", "except ZeroDivisionError:")
+    server = Server(edited(lesson, tmp_path, unaware))
+    try:
+        send_half_a_body(server, lesson.name)
+        server.wait_for("ClientDisconnect")
+    finally:
+        server.stop()
 
 
 def test_a_session_header_cannot_write_on_the_terminal() -> None:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from broken_11 import broken
 from pairs_11 import PAIRS, Reader, found_in, opened_in, pair, run, sent
 
 from answering.streams import listen
@@ -147,19 +148,21 @@ def test_a_silent_stream_and_work_keep_their_session_open(
     run(test)
 
 
+async def open_while_it_stops(server: MCPServer, patience: float) -> None:
+    reader = await Reader(server).open()
+    session = await found_in(server, reader.session_id)
+    server.close()
+    async with asyncio.timeout(patience):
+        assert [part async for part in server.follow(session, reader.cursor, b"opening")] == [b"opening"]
+
+
 @pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
 def test_a_stream_that_is_opened_while_the_worker_stops_ends_at_once(
     kinds: tuple[str, str], redis: RedisServer, tmp_path: Path
 ) -> None:
     async def test() -> None:
         async with pair(kinds, redis, tmp_path) as server:
-            reader = await Reader(server).open()
-            session = await found_in(server, reader.session_id)
-            server.close()
-            async with asyncio.timeout(PATIENCE):
-                assert [part async for part in server.follow(session, reader.cursor, b"opening")] == [
-                    b"opening"
-                ]
+            await open_while_it_stops(server, PATIENCE)
 
     run(test)
 
@@ -229,5 +232,14 @@ def test_a_server_that_trusts_its_broker_is_caught(tmp_path: Path, redis: RedisS
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reading, 1)
             assert reader.numbers == [1], "lost"
+
+    run(test)
+
+
+def test_a_server_that_opens_streams_while_it_stops_is_caught() -> None:
+    async def test() -> None:
+        bad = broken(MCPServer, ("while not (over or self.closed)", "while not over"))
+        with pytest.raises(TimeoutError):
+            await open_while_it_stops(bad(), 1)
 
     run(test)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from broken_11 import broken
 from pairs_11 import BUFFERS, Reader, pair, run, sent
 from redis.asyncio import Redis
 from redis_11 import LESSON, real_redis
@@ -24,6 +25,7 @@ from replay_buffer import Event, id_of, stream_of
 from server import MCPServer
 from starting.limits import Limits
 from starting.storage import connect
+from workshop.breaks import Edit, edited
 
 
 @pytest.mark.parametrize("kind", BUFFERS)
@@ -109,14 +111,13 @@ def test_what_others_publish_ends_nothing(redis: RedisServer, tmp_path: Path) ->
     run(test)
 
 
-def test_a_hand_over_that_is_no_text_ends_one_stream_at_most(redis: RedisServer, tmp_path: Path) -> None:
+async def hand_over_what_is_no_text(server: MCPServer, url: str, patience: float) -> None:
     """The fan-out of all other sessions goes on."""
-
-    async def test() -> None:
-        async with pair(("redis", "redis"), redis, tmp_path) as server, connect(redis.url, 5) as other:
-            server.limits = Limits(ping=60.0)
-            struck, reader = await Reader(server).open(), await Reader(server).open()
-            both = [asyncio.create_task(each.read(2)) for each in (struck, reader)]
+    server.limits = Limits(ping=60.0)
+    struck, reader = await Reader(server).open(), await Reader(server).open()
+    async with connect(url, 5) as other, asyncio.TaskGroup() as tasks:
+        both = [tasks.create_task(each.read(2)) for each in (struck, reader)]
+        try:
             for each in (struck, reader):
                 await server.notify(each.session_id, 0)
                 while not each.numbers:  # noqa: ASYNC110
@@ -124,9 +125,35 @@ def test_a_hand_over_that_is_no_text_ends_one_stream_at_most(redis: RedisServer,
             assert await other.publish(channel_of(struck.session_id), b"reader: \xff") == 1
             await asyncio.sleep(0.1)
             await server.notify(reader.session_id, 1)
-            await asyncio.wait_for(both[1], 20)
-            assert reader.numbers == [0, 1]
-            both[0].cancel()
+            await asyncio.wait({both[1]}, timeout=patience)
+        finally:
+            for each in both:
+                each.cancel()
+    assert reader.numbers == [0, 1], "lost"
+
+
+def test_a_hand_over_that_is_no_text_ends_one_stream_at_most(redis: RedisServer, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as server:
+            await hand_over_what_is_no_text(server, redis.url, patience=20)
+
+    run(test)
+
+
+def test_a_broker_that_ends_with_what_others_publish_is_caught(redis: RedisServer, tmp_path: Path) -> None:
+    kind = broken(
+        RedisSSEBroker,
+        ('[len(HAND_OVER) :].decode(errors="replace")', "[len(HAND_OVER) :].decode()"),
+        ("except Exception as error:", "except RedisError as error:"),
+    )
+
+    async def test() -> None:
+        async with pair(("redis", "redis"), redis, tmp_path) as good:
+            assert isinstance(good.buffer, RedisSSEReplayBuffer)
+            async with kind(good.buffer.client) as broker:
+                bad = MCPServer(sse_broker=broker, sse_replay_buffer=good.buffer, sessions=good.sessions)
+                with pytest.raises(AssertionError, match="lost"):
+                    await hand_over_what_is_no_text(bad, redis.url, patience=1)
 
     run(test)
 
@@ -187,6 +214,13 @@ def test_its_password_is_not_shown(tmp_path: Path) -> None:
     assert code == 1
     assert "There is no Redis at redis://me:***@127.0.0.1:1/0" in output
     assert "a-secret" not in output
+
+
+def test_a_server_that_tells_its_password_is_caught(tmp_path: Path) -> None:
+    open_handed = Edit("starting/storage.py", "{colon and ':***'}", "{colon}{_}")
+    copy, url = edited(LESSON, tmp_path, open_handed), "redis://me:a-secret@127.0.0.1:1/0"
+    _, output = program(copy, "server.py", "--port", "0", "--redis", url)
+    assert "a-secret" in output
 
 
 def test_what_is_no_address_is_one_sentence() -> None:

@@ -5,11 +5,12 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from broken_11 import broken
 from pairs_11 import run
 from redis_11 import LESSON
 from wire_11 import Client, data_of
@@ -18,9 +19,10 @@ from jobs.steps import Step
 from on_sqlite.file import connect
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
 from on_sqlite.sessions import SQLiteSessions
+from processes import Server, serving
 from processes import run as program
-from processes import serving
 from replay_buffer import id_of, stream_of
+from workshop.breaks import Edit, edited
 
 
 class Disk(SQLiteSSEReplayBuffer):
@@ -69,35 +71,45 @@ def test_its_files_are_its_owners_alone(tmp_path: Path) -> None:
     run(test)
 
 
-def test_another_program_that_writes_does_not_hold_the_loop(tmp_path: Path) -> None:
-    """Here that program is in the same loop: so it can only end if the loop goes on."""
+async def write_beside_another_program(folder: Path, kind: type[SQLiteSSEReplayBuffer]) -> None:
+    """That program is in the same loop: so it can only end if the loop goes on.
 
-    async def test() -> None:
+    SQLite itself would hold the loop for 5 s, five times.
+    """
+    async with asyncio.timeout(20):
         with (
-            closing(SQLiteSSEReplayBuffer(tmp_path / "s.db", patience=30)) as buffer,
-            closing(SQLiteSessions(tmp_path / "s.db", 60, patience=30)) as sessions,
-            closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other,
+            closing(kind(folder / "s.db", patience=30)) as buffer,
+            closing(SQLiteSessions(folder / "s.db", 60, patience=30)) as sessions,
+            closing(sqlite3.connect(folder / "s.db", isolation_level=None)) as other,
         ):
             session = await sessions.open("2025-11-25", 2)
             assert session
             answer = Step(stream_of(session.id, 1), 1, last=True)
-            for wanted in (
-                sessions.open("2025-11-25", 2),
-                sessions.use(session.id),
-                buffer.record(session.id, "1"),
-                buffer.record_step(session.id, "answer", answer),
-                buffer.forget(session.id),
-            ):
+            wanted: list[Callable[[], Coroutine[None, None, object]]] = [
+                lambda: sessions.open("2025-11-25", 2),
+                lambda: sessions.use(session.id),
+                lambda: buffer.record(session.id, "1"),
+                lambda: buffer.record_step(session.id, "answer", answer),
+                lambda: buffer.forget(session.id),
+            ]
+            for ask in wanted:
                 other.execute("BEGIN IMMEDIATE")
-                asked = asyncio.ensure_future(wanted)
+                asked = asyncio.create_task(ask())
                 await asyncio.sleep(0.1)
-                assert not asked.done()
                 other.execute("COMMIT")
                 await asked
             assert await buffer.record(session.id, "2")
             assert len(await buffer.replay(session.id, id_of(stream_of(session.id), 0))) == 1, "forgotten"
 
-    run(test)
+
+def test_another_program_that_writes_does_not_hold_the_loop(tmp_path: Path) -> None:
+    asyncio.run(write_beside_another_program(tmp_path, SQLiteSSEReplayBuffer))
+
+
+def test_a_buffer_without_patience_is_caught(tmp_path: Path) -> None:
+    bad = broken(SQLiteSSEReplayBuffer, ("await patiently(record, self._patience)", "record()"))
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        asyncio.run(write_beside_another_program(tmp_path, bad))
 
 
 def missing(folder: Path) -> Path:
@@ -127,8 +139,8 @@ def test_a_file_that_cannot_be_used_is_one_sentence(file: Callable[[Path], Path]
     assert len(output.splitlines()) == 1
 
 
-def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
-    file = tmp_path / "s.db"
+def damaged(folder: Path) -> Path:
+    file = folder / "s.db"
     SQLiteSessions(file, 60).close()
     with closing(sqlite3.connect(file)) as database:
         ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'sessions'")
@@ -136,10 +148,26 @@ def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
     with file.open("r+b") as pages:
         pages.seek((page - 1) * size)
         pages.write(b"\xff" * size)
-    with serving(LESSON, "--storage", "sqlite", "--file", str(file)) as server:
+    return file
+
+
+def test_a_file_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    with serving(LESSON, "--storage", "sqlite", "--file", str(damaged(tmp_path))) as server:
         with pytest.raises(AssertionError, match="is damaged"):
             Client(server.port)
         server.wait_for(r"storage: DatabaseError \(database disk image is malformed\)")
+
+
+def test_a_server_without_a_word_for_damage_is_caught(tmp_path: Path) -> None:
+    plain = Edit("starting/storage.py", "sqlite3.DatabaseError, TimeoutError)", "TimeoutError)")
+    flags = ("--storage", "sqlite", "--file", str(damaged(tmp_path)))
+    server = Server(edited(LESSON, tmp_path, plain), *flags)
+    try:
+        with pytest.raises(AssertionError) as caught:
+            Client(server.port)
+    finally:
+        server.stop()
+    assert "is damaged" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill a worker by its id")
