@@ -151,6 +151,13 @@ def test_no_body_is_read_for_a_session_that_is_not_there(server: Server) -> None
         assert status(refused) == 404
 
 
+def test_a_json_bomb_is_refused_before_all_of_it_has_come(server: Server) -> None:
+    """A megabyte of brackets, without a session: what is over the limit is never parsed, nor waited for."""
+    sent = unfinished().replace(b"Content-Length: 1000", b"Content-Length: 1000000")
+    with raw(server, sent + b"[" * 100_000) as refused:
+        assert status(refused) == 413
+
+
 def test_too_many_unfinished_bodies_stop_nobody_else(server: Server) -> None:
     """The oldest is refused, and a newcomer is served."""
     held = [raw(server, unfinished()) for _ in range(6)]

@@ -3,7 +3,7 @@
 queue  the jobs that are not over: at work, asleep until their next step, or waiting for a place
 calls  of a session: its jobs, each with what it was asked for, so that an id is used for one thing only
 open   of a session: its jobs that are in the queue
-over   of a session: its jobs that are over; of these the latest are remembered
+over   of a session: its jobs that are over; of these the latest are remembered, and not for ever
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from jobs.build import Build
 from plumbing.door import Refusal
 from starting.limits import Limits
 
-REMEMBERED = 200  # jobs of a session that are over
+REMEMBERED = 200  # jobs of a session that are over, for as long as the session may be idle
 
 LAST = """
 local until_then = math.max(now + lasting, tonumber(redis.call('HGET', calls, 'until') or 0))
@@ -46,10 +46,14 @@ local calls, open, over = KEYS[1], KEYS[2], KEYS[3]
 local job, now, lasting, remembered = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('ZREM', open, job) == 0 then return 'left' end
 redis.call('ZADD', over, now, job)
-for _, old in ipairs(redis.call('ZRANGE', over, 0, -1 - remembered)) do
-  redis.call('HDEL', calls, old)
-  redis.call('ZREM', over, old)
+local function forget(jobs)
+  for _, old in ipairs(jobs) do
+    redis.call('HDEL', calls, old)
+    redis.call('ZREM', over, old)
+  end
 end
+forget(redis.call('ZRANGE', over, 0, -1 - remembered))
+forget(redis.call('ZRANGEBYSCORE', over, '-inf', now - lasting))
 {LAST}
 return 'left'
 """

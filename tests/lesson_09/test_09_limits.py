@@ -168,17 +168,18 @@ def kept() -> int:
 
 def call_and_go(builds: Builds, sessions: Sessions, number: int) -> None:
     session = sessions.open("2025-11-25")
-    builds.call(session, 1, {"seconds": 3600.0}, {KEY: str(number)} if number % 3 else {})
-    if number % 3:
+    keyed = number < 1000
+    builds.call(session, 1, {"seconds": 3600.0}, {KEY: str(number)} if keyed else {})
+    if keyed:
         builds.cancel(session, 1)
     builds.leave_all(session)
     sessions.end(session, "deleted by its client")
 
 async def main() -> None:
-    limits = Limits(max_keys=50)
+    limits = Limits(max_keys=1000)
     sessions = Sessions(limits)
     async with Builds(limits, sessions) as builds, asyncio.timeout(30):
-        for number in range(300):
+        for number in range(1100):
             call_and_go(builds, sessions, number)
             await asyncio.sleep(0)
         while count := kept():
@@ -191,7 +192,7 @@ asyncio.run(main())
 
 
 def test_builds_that_were_given_up_keep_nothing() -> None:
-    """Three hundred, cancelled by a client that deletes its session, or without a key."""
+    """A thousand with a key, cancelled by a client that deletes its session, and a hundred without one."""
     code, output = run(LESSON, "-c", GIVEN_UP)
     assert code == 0, output
     assert output.splitlines()[-1] == "nothing is kept", output

@@ -1,14 +1,19 @@
 """Law 8: whoever fills the queue, or sleeps in it, neither stops nor delays anybody else."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from docket import Docket
 from redis_11 import LESSON, real_redis
 from wire_11 import Client, whole
 
+from jobs.build import Build
+from jobs.queue_limit import Queue
 from processes import Server, serving
+from starting.limits import Limits
 
 SMALL = ("--max-session-queue", "6", "--max-queue", "9", "--max-jobs", "2", "--retry", "50", "--lease", "0.6")
 
@@ -65,3 +70,20 @@ def test_an_id_is_used_for_one_call(server: Server) -> None:
         with client.build(steps, 0.05 if steps == 3 else 0, request_id) as stream:
             stream.read_all()
             whole(stream.messages, steps, request_id)
+
+
+def test_a_job_that_is_over_is_not_remembered_for_ever() -> None:
+    """Its session lives on, with a build that is not over."""
+
+    async def test() -> None:
+        async with Docket(name="notes", url="memory://") as docket:
+            queue, short, other = Queue(docket, Limits(max_idle=0.2)), Build(steps=1), Build(steps=2)
+            await queue.enter("session", "at work", Build(steps=1000, interval=1))
+            for job in ("old", "new"):
+                await queue.enter("session", job, short)
+                await asyncio.sleep(0.3)
+                await queue.leave("session", job)
+            assert not await queue.enter("session", "new", short), "over, and remembered"
+            assert await queue.enter("session", "old", other), "forgotten, so it may be another call's id"
+
+    asyncio.run(test())
