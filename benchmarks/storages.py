@@ -84,7 +84,7 @@ async def on_redis(client: Any, stack: AsyncExitStack, kept: int, *, peers: bool
     buffer = import_module("on_redis.replay_buffer").RedisSSEReplayBuffer(client, kept)
     sessions = import_module("on_redis.sessions").RedisSessions(client, 3600)
     server = import_module("server").MCPServer(sse_broker=broker, sse_replay_buffer=buffer, sessions=sessions)
-    session = (await server.open("2025-11-25")).id
+    session = (await sessions.open("2025-11-25", 1)).id
     found = {
         BARE: Storage(
             lambda: client.xadd("bare", {"m": TEXT}, maxlen=kept, approximate=True),
