@@ -76,7 +76,7 @@ def test_a_live_run_a_reload_in_the_middle_and_a_broken_run_beside_it(tmp_path: 
             assert (
                 page.value("document.querySelectorAll('.mark.ghost').length") == missed + 1
             )  # and the legend
-            assert f"{missed} sent while nobody" in page.value(
+            assert f"the server keeps {missed}" in page.value(
                 "document.querySelector('.gap.away').textContent"
             )
             assert page.value("document.querySelector('#note h2').textContent") == "Nothing was lost"

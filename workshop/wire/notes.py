@@ -23,7 +23,7 @@ class Play(BaseModel):
 
     server: list[str] = []
     client: list[str]  # where {url} stands, the server's address is put
-    code: int = 0  # with which the client is to end
+    verdict: str = ""  # a pattern in the line that is the client's last word
 
 
 class Notes(BaseModel):

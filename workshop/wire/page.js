@@ -244,7 +244,7 @@ class View {
     this.list = element("div", { class: "list" });
     this.space = element("div", { class: "space" }, this.svg, this.list);
     this.scroll = element("div", { class: "scroll", tabindex: "0", role: "listbox", "aria-label": `what passed on the wire: ${title}` }, this.space);
-    this.box = element("section", { class: run.number ? "run broken" : "run" }, element("h2", {}, title), this.lanes, this.scroll);
+    this.box = element("section", { class: run.number ? "run broken" : "run" }, element("h2", { title }, title), this.lanes, this.scroll);
     this.box.querySelector("h2").hidden = true;
     at("runs").append(this.box);
     this.scroll.addEventListener("scroll", () => { this.follow = this.isAtEnd(); this.later(); });
@@ -470,7 +470,7 @@ class View {
       const gap = before ? this.tops[index] - this.tops[index - 1] - this.height : 0;
       if (gap > this.height * 0.9 && row.style !== "act") {
         const away = this.run.away.find((one) => one.cut < index && index <= one.back && one.count && one.last < this.shown);
-        const told = away ? `${away.count} sent while nobody was connected` : `${(row.t - before.t).toFixed(1)} s`;
+        const told = away ? `nobody is connected; the server keeps ${away.count}` : `${(row.t - before.t).toFixed(1)} s`;
         const note = element("div", { class: away ? "gap away" : "gap" }, told);
         note.style.left = `${x.text}px`;
         note.style.top = `${this.tops[index] - gap / 2 - this.height * 0.42}px`;

@@ -58,7 +58,7 @@ class Seeing:
         """The exit code of the lesson as it is."""
         self.record.add(0, "run", title="as it is")
         code = 1
-        watching = Watching(self.record, 0)
+        watching = Watching(self.record, 0, self.notes.play.verdict if self.notes.play else "")
         try:
             async with watching.on():
                 self._stage.watched_by = watching.address

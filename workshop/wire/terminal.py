@@ -69,7 +69,7 @@ class Lanes:
             head, self._waiting = self._waiting, None
             yield self._answer(head, text_of(head["reason"]))
         if self._missed and not (kind == "event" and fact["replayed"]):
-            told = f"{self._missed} came that were sent while nobody was connected"
+            told = f"{self._missed} came that the server had kept meanwhile"
             self._missed = 0
             yield self._line(fact, self._graph(), told, "replayed")
         draw: Callable[[Fact], Text | None] | None = getattr(self, f"_{kind}", None)

@@ -39,14 +39,15 @@ class News(BaseModel):
 class Program:
     def __init__(self, number: int, whose: str) -> None:
         self.number, self.whose = number, whose
-        self.newest = ""  # line
+        self.newest = ""  # line, of those that may be the last word
 
 
 class Watching:
     """The programs of one run, and the proxies that their calls go through."""
 
-    def __init__(self, record: Record, run: int) -> None:
-        self._record, self._run = record, run
+    def __init__(self, record: Record, run: int, verdict: str = "") -> None:
+        """The verdict is what a program's last word must fit."""
+        self._record, self._run, self._verdict = record, run, verdict
         self._key = secrets.token_hex(16)
         self._seen = Seen()
         self._programs = 0
@@ -115,7 +116,8 @@ class Watching:
             if line.startswith("show "):
                 self.tell("act", text=line.removeprefix("show").strip(" -"))
             return
-        program.newest = line or program.newest
+        if line and re.search(self._verdict, line):
+            program.newest = line
         if found := LISTENING.search(line):
             self.tell("listens", p=program.number, port=int(found[1]))
         self.tell("said", p=program.number, text=line)
