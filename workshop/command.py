@@ -20,12 +20,12 @@ STOPPING = 60  # seconds for a show, which has programs of its own to stop
 USAGE = """workshop                    list the lessons, and what you have done
        workshop next               say what to do now
        workshop 07 [-- FLAGS]      run a lesson; FLAGS are for its client
-       workshop 07 --page          and see its wire on a page (--save FILE: a file)
+       workshop 07 --page          and see its wire on a page (--save FILE)
        workshop 07 --wire          and see its wire here
        workshop break 07           list the ways to break it
        workshop break 07 2         try the second (add checker: ask lesson 12)
        workshop check 07           grade the exercise
-       workshop judge -- COMMAND   judge the client that it starts ({url})
+       workshop judge -- COMMAND   judge the client that it starts with {url}
        workshop --all              run every lesson
        workshop --prepare          fetch what all lessons need to run offline"""
 AFTER = {
