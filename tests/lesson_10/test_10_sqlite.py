@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broken_10 import LESSON
-from wire_10 import Session, read_to_the_end
+from wire_10 import Session, cities, read_to_the_end
 
 from cable import cable
 from processes import Server, run, serving
 from wire import Exchange
+from workshop.breaks import Edit, edited
 
 KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 
@@ -83,7 +84,7 @@ def test_what_a_restored_session_may_ask(tmp_path: Path) -> None:
             oslo = read_to_the_end(called)
         with yours.call("Rome") as called:
             rome = read_to_the_end(called)
-        for request_id in range(10, 25):
+        for request_id in range(10, 40):
             with yours.post("ping", {}, request_id) as pinged:
                 pinged.read_all()
         left = Session(first.port)
@@ -136,3 +137,26 @@ def test_a_file_that_does_not_help(tmp_path: Path) -> None:
             assert why in output
             assert output.splitlines()[-1].endswith("choose another file with --sqlite.")
             assert "Traceback" not in output
+
+
+def test_a_full_disk_is_said_aloud_and_leaves_no_hole(tmp_path: Path) -> None:
+    """The server goes on in memory; what the file lacks is refused after the restart."""
+    full = Edit(
+        "on_sqlite/journal.py", "PRAGMA synchronous", "PRAGMA max_page_count = 12; PRAGMA synchronous"
+    )
+    copy = edited(LESSON, tmp_path, full)
+    flags = ("--sqlite", str(tmp_path / "kept.db"), "--delay", "0.1")
+    with serving(copy, *flags) as first:
+        session = Session(first.port)
+        ends: list[str] = []
+        while "cannot be written" not in first.output:
+            with session.call("Oslo", 10 + len(ends)) as called:
+                found = read_to_the_end(called)
+            assert cities(found) == ["Oslo"]
+            ends.append(found[0].id)
+            assert len(ends) < 100
+        kill(first)
+    with serving(LESSON, *flags) as second:
+        assert resumed_by(second, session, ends[0])[0] == 200
+        status, body = resumed_by(second, session, ends[-1])
+        assert status in (400, 410) or "Make the call again" in body
