@@ -63,8 +63,6 @@ class Inbox:
 
 
 class SSEBroker(Protocol):
-    losses: int  # of its connection, so far
-
     async def publish(self, session_id: str, event: Event) -> None: ...
 
     async def hand_over(self, session_id: str, reader: str, stream: str = ALL_STREAMS) -> None: ...

@@ -1,7 +1,9 @@
 """Streamable HTTP by many workers: any of them serves any request, and may be killed at any moment.
 
+send    the buffer records a message, then the broker brings it to whichever worker holds the stream (law 1)
+follow  from a cursor on, what the buffer has and what the broker brings are one sequence (law 3)
+look    read the buffer: what the broker brings is sent only if it follows without a hole
 stream  messages in one order, whoever records or sends them: a session's standing stream, or a call's
-look    read the buffer from the cursor on; what the broker brings is sent only if it follows without a hole
 """
 
 from plumbing.ctrl_c import in_order
@@ -10,9 +12,9 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from pydantic import JsonValue
-from starlette.applications import Starlette
 
 from answering.frames import COMPACT, ends, framed
 from broker import Inbox, SSEBroker
@@ -144,10 +146,7 @@ class MCPServer:
             inbox.hand_over("another worker")
 
 
-def create_app(settings: Settings) -> Starlette:
-    return app_of(MCPServer, settings)
-
-
+create_app = partial(app_of, MCPServer)
 mcp_app = create_app(Settings())
 
 if __name__ == "__main__":

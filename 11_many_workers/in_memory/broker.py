@@ -10,8 +10,6 @@ from sessions import SessionStore
 
 
 class InMemorySSEBroker:
-    losses = 0
-
     def __init__(self) -> None:
         self._inboxes: dict[str, set[Inbox]] = {}
 

@@ -33,7 +33,7 @@ class RedisSSEBroker:
     """For many: a channel for each session that is read, all of them on one connection of this process."""
 
     def __init__(self, client: Redis) -> None:
-        self.client, self.losses = client, 0
+        self.client = client
         self._trips = RoundTrips(client)
         self._inboxes: dict[bytes, set[Inbox]] = {}  # by channel
         self._connection: AbstractConnection | None = None
@@ -109,7 +109,6 @@ class RedisSSEBroker:
                         self._deliver(*cast("tuple[bytes, bytes, bytes]", told))
                 finally:
                     self._connection = None
-                    self.losses += 1
                     async with self._telling:  # and not under the feet of who tells now
                         await connection.disconnect(nowait=True)
                     await pool.release(connection)
