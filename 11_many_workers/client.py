@@ -16,38 +16,16 @@ from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import SSEError, aconnect_sse
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import JsonValue
 
 from proving.proof import Message, Proof, say
+from proving.refused import RefusedError, check
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has one way to end a process, and it is this
 
 
 MOST_REFUSALS = 3  # without a message between them: nobody loops
-
-
-class Left(BaseModel):
-    """What a 410 offers."""
-
-    cursor: str | None = None
-
-
-class ErrorData(BaseModel):
-    message: str
-    data: Left | None = None
-
-
-class ErrorMessage(BaseModel):
-    error: ErrorData
-
-
-class RefusedError(Exception):
-    """The server answered 4xx or 5xx."""
-
-    def __init__(self, status: int, text: str, cursor: str | None = None) -> None:
-        super().__init__(f"{status}: {text}")
-        self.status, self.cursor = status, cursor
 
 
 class Client:
@@ -202,16 +180,6 @@ class Client:
     def be_patient(self) -> None:
         now = asyncio.get_running_loop().time()
         self.patience.reschedule(now + self.flags.interval + self.flags.patience + self.flags.away)
-
-
-async def check(response: httpx.Response) -> None:
-    if response.is_error:
-        body = await response.aread()
-        try:
-            error = ErrorMessage.model_validate_json(body).error
-        except ValidationError:
-            raise RefusedError(response.status_code, "no reason given") from None
-        raise RefusedError(response.status_code, error.message, error.data.cursor if error.data else None)
 
 
 async def main(flags: argparse.Namespace) -> int:
