@@ -10,6 +10,7 @@ from pairs_11 import BUFFERS, opened_in, run
 
 from in_memory.replay_buffer import InMemorySSEReplayBuffer
 from in_memory.sessions import InMemorySessions
+from jobs.counted_steps import with_steps
 from jobs.steps import Step
 from on_redis.own_server import RedisServer
 from on_sqlite.replay_buffer import SQLiteSSEReplayBuffer
@@ -154,3 +155,33 @@ def test_a_session_that_just_goes_away_leaves_nothing(kind: str, tmp_path: Path)
             assert not await buffer.replay(gone.id, None)
 
     run(test)
+
+
+def test_a_buffer_of_three_methods_that_outlives_the_process_is_counted_on() -> None:
+    async def test() -> None:
+        kept, call = InMemorySSEReplayBuffer(), stream_of("session", 1)
+        before, after = with_steps(kept, Limits()), with_steps(kept, Limits())
+        for number in (1, 2, 3):
+            assert await before.record_step("session", str(number), Step(call, number))
+        assert await after.steps_done("session", call) == 3
+        assert await after.record_step("session", "3", Step(call, 3)) is None
+        assert await after.record_step("session", "4", Step(call, 4)) == (id_of(call, 4), "4")
+        events = await after.replay("session", id_of(call, 0))
+        assert [event.message for event in events] == ["1", "2", "3", "4"]
+
+    run(test)
+
+
+class Mistaken(InMemorySSEReplayBuffer):
+    async def record(self, session_id: str, message: str) -> Event:
+        raise KeyError("a mistake")
+
+
+def test_a_mistake_in_a_buffer_of_ones_own_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        with pytest.raises(KeyError):
+            await with_steps(Mistaken(), Limits()).record("session", "message")
+
+    run(test)
+    assert "Mistaken failed" in caplog.text
+    assert "a mistake" in caplog.text
