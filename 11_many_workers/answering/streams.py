@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from server import MCPServer
 
 log = logging.getLogger(__name__)
-MOST_IN_ONE_WRITE = 1000
 AFRESH = "GET without Last-Event-ID opens a new stream; a call is sent again."
 
 
@@ -85,7 +84,7 @@ async def read(
 async def missed_after(server: "MCPServer", session: Session, cursor: str) -> list[Event]:
     """What cannot be resumed is refused at once, and aloud (law 7)."""
     try:
-        return await server.buffer.replay(session.id, cursor, MOST_IN_ONE_WRITE)
+        return await server.buffer.replay(session.id, cursor)
     except NotIssuedError:
         raise Refusal(400, f"Not an event id of this session. {AFRESH}", NOT_RESUMABLE) from None
     except EvictedError as evicted:
