@@ -28,6 +28,9 @@ from laboratory.report import as_json, as_junit, print_faults, print_open, print
 from laboratory.results import Report
 from liar.gallery import run_gallery
 from plumbing.html_report import badge, beside, page
+from tasks_era.checker import examine as examine_tasks
+from tasks_era.checker import tools_of
+from tasks_era.lab import MODERN, TasksLab
 
 BROKEN, COULD_NOT_CHECK, UNKNOWN = 1, 2, 3
 WIDTH = 80  # where no terminal says how wide it is
@@ -50,7 +53,7 @@ async def peer_of(flags: argparse.Namespace) -> AsyncGenerator[Peer]:
 async def prove(flags: argparse.Namespace, console: Console) -> int:
     async with peer_of(flags) as peer:
         if flags.tool is None:
-            return await list_tools(peer, console)
+            return await (list_modern_tools if flags.era == MODERN else list_tools)(peer, console)
         order = Order(
             flags.tool,
             flags.args,
@@ -62,6 +65,8 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
             time_limit=flags.time_limit,
             long_args=flags.long_args,
             flood=flags.flood,
+            fail_args=flags.fail_args,
+            ask_args=flags.ask_args,
         )
         report = Report(flags.url, flags.tool, flags.seed, repeating(flags))
         console.print(f"{flags.url}, tool {flags.tool}, seed {flags.seed}", markup=False)
@@ -72,7 +77,10 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
                     if console.is_terminal:
                         live.update(table(report), refresh=True)
 
-                await examine(peer, order, report, tell)
+                if flags.era == MODERN:
+                    await examine_tasks(TasksLab(peer, flags.tool, flags.other), order, report, tell)
+                else:
+                    await examine(peer, order, report, tell)
         except UnfitError as reason:
             report.unfit = str(reason)
             raise
@@ -111,13 +119,22 @@ async def list_tools(peer: Peer, console: Console) -> int:
     return COULD_NOT_CHECK
 
 
+async def list_modern_tools(peer: Peer, console: Console) -> int:
+    """Whether a tool becomes a task is seen only when it is called."""
+    for tool in await tools_of(TasksLab(peer, "", {})):
+        console.print(f"perhaps     {printable(tool.name)}", markup=False)
+    console.print("Name one with --tool. It serves if the server makes a task of it.")
+    return COULD_NOT_CHECK
+
+
 def main() -> int:
     in_order()
     flags = parse_flags()
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(highlight=False, soft_wrap=True, record=flags.save_svg is not None, width=width)
     try:
-        code = asyncio.run(prove(flags, console) if flags.url else run_gallery(flags.seed, console))
+        play = prove(flags, console) if flags.url else run_gallery(flags.era, flags.seed, console)
+        code = asyncio.run(play)
         if flags.save_svg:
             save_svg(console, flags.save_svg, f"prove-it {flags.url or 'gallery'}")
     except NothingToResumeError as reason:

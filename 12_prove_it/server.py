@@ -37,7 +37,12 @@ from liar.messages import (
     response,
     tools,
 )
+from tasks_era.lab import MODERN
+from tasks_era.liar import TasksEndpoint
+from tasks_era.lies import LIES as TASK_LIES
+from tasks_era.lies import TaskLie
 
+ERAS = {PROTOCOLS[-1]: LIES, MODERN: TASK_LIES}
 MAX_SESSIONS = 1000
 MOMENT = 0.15  # seconds in which nobody has subscribed yet; where two were missed, one of them falls between
 
@@ -62,7 +67,8 @@ class Endpoint:
         if lie is Lie.REPEAT_THE_LAST and resumed and cursor > 1:  # LIE
             cursor -= 1
         if lie is Lie.LOSE_IN_THE_SEAM and resumed:  # LIE
-            yield "".join([*backlog[:-2], *backlog[-1:]])
+            for event in [*backlog[:-2], *backlog[-1:]]:
+                yield event
             await asyncio.sleep(MOMENT if len(backlog) < 2 else 0)
             cursor = max(cursor + len(backlog), stream.last - stream.over)
         if lie is Lie.RUN_AGAIN and resumed and not stream.over:  # LIE
@@ -121,14 +127,16 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            check(request, self.lie)
+            check(request, PROTOCOLS, any_origin=self.lie is Lie.ASK_NO_ORIGIN)  # LIE
             answer = await self.answer(request)
         except Refusal as refusal:
             answer = JSONResponse(failure(None, -32600, refusal.say), refusal.status)
         await answer(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:
-        message = await read(request, self.lie) if request.method == "POST" else None
+        message = None
+        if request.method == "POST":
+            message = await read(request, any_size=self.lie is Lie.TAKE_ANY_BODY)  # LIE
         if message and message.method == "initialize":
             return self.initialize(message)
         if not (session_id := request.headers.get("mcp-session-id")):
@@ -198,8 +206,9 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
-        "--lie", type=Lie, choices=list(Lie), default=Lie.NONE, help="which law to break, and how"
+        "--era", choices=ERAS, default=PROTOCOLS[-1], help="by resumption, or by tasks (default: %(default)s)"
     )
+    parser.add_argument("--lie", default=Lie.NONE, help="which law to break, and how: see --list")
     parser.add_argument(
         "--list", action="store_true", help="name the lies, and the verdict that each deserves"
     )
@@ -207,13 +216,17 @@ def main() -> None:
         "--gallery", action="store_true", help="tell every lie at a path of its own: /NAME/mcp"
     )
     flags = parser.parse_args()
+    lies = ERAS[flags.era]
     if flags.list:
-        for lie, told in LIES.items():
+        for lie, told in lies.items():
             print(f"{lie:<18}{told.verdict or '-':<17}{told.what}")
         return
-    lies = {f"/{lie}/mcp": lie for lie in Lie} if flags.gallery else {"/mcp": flags.lie}
-    endpoints = [Endpoint(lie) for lie in lies.values()]
-    routes = [Route(path, endpoint) for path, endpoint in zip(lies, endpoints, strict=True)]
+    if flags.lie not in lies:
+        parser.error(f"there is no lie {flags.lie!r} in this era: see --list")
+    paths = {f"/{lie}/mcp": lie for lie in lies} if flags.gallery else {"/mcp": flags.lie}
+    modern = flags.era == MODERN
+    endpoints = [TasksEndpoint(TaskLie(lie)) if modern else Endpoint(Lie(lie)) for lie in paths.values()]
+    routes = [Route(path, endpoint) for path, endpoint in zip(paths, endpoints, strict=True)]
 
     def end_streams() -> None:
         for endpoint in endpoints:

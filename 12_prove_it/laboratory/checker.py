@@ -40,6 +40,8 @@ class Order:
     long_args: Arguments | None = None
     flood: int | None = None  # messages in one session; None: until some are forgotten
     sought: frozenset[str] = frozenset()  # verdicts, of which one is enough
+    fail_args: Arguments | None = None  # with which a tool of 2026-07-28 fails
+    ask_args: Arguments | None = None  # with which it asks
 
     def cases(self, law: Law) -> list[Case]:
         number = 1 if self.one_case else max(1, round(law.cases * self.thorough))

@@ -15,7 +15,14 @@ from laboratory.tools import Arguments
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
-DEFAULTS = {"protocol": "2025-11-25", "time_limit": 180.0, "patience": 3.0, "quiet": 1.5, "flood": None}
+DEFAULTS = {
+    "era": "2025-11-25",
+    "protocol": "2025-11-25",
+    "time_limit": 180.0,
+    "patience": 3.0,
+    "quiet": 1.5,
+    "flood": None,
+}
 
 
 def as_text(arguments: Arguments) -> str:
@@ -76,6 +83,17 @@ def parser() -> argparse.ArgumentParser:
         metavar="'Name: value'",
         help="for each request; '$NAME' in it is taken from the environment",
     )
+    add("--era", choices=("2025-11-25", "2026-07-28"), help="resumption, or tasks (default: %(default)s)")
+    add("--fail-args", type=arguments, metavar="JSON", help="2026-07-28: arguments with which the tool fails")
+    add("--ask-args", type=arguments, metavar="JSON", help="2026-07-28: arguments with which the tool asks")
+    add(
+        "--other-header",
+        type=header,
+        action="append",
+        default=[],
+        metavar="'Name: value'",
+        help="2026-07-28: how somebody else signs in, as --header",
+    )
     add("--protocol", help="version to ask for (default: %(default)s)")
     add("--law", type=int, choices=range(1, 11), metavar="N", help="only this law; with --seed, one case")
     add("--seed", type=int, help="of all that is random (default: a new one, which is printed)")
@@ -124,6 +142,7 @@ def parse_flags() -> argparse.Namespace:
             ready.error("connections are cut by the hundred: for a server elsewhere, say --i-own-this-server")
     try:
         flags.headers = {name: from_environment(value) for name, value in flags.header}
+        flags.other = {name: from_environment(value) for name, value in flags.other_header}
     except argparse.ArgumentTypeError as mistake:
         ready.error(str(mistake))
     flags.seed_is_given = flags.seed is not None
@@ -134,12 +153,13 @@ def parse_flags() -> argparse.Namespace:
 def repeating(flags: argparse.Namespace) -> str:
     """All that decides what is asked. A header's value may be secret: it is taken from the environment."""
     words = [*program(), flags.url or "", "--tool", flags.tool or ""]
-    for name in ("args", "fast_args", "long_args"):
+    for name in ("args", "fast_args", "long_args", "fail_args", "ask_args"):
         if (value := getattr(flags, name)) is not None:
             words += [option(name), as_text(value)]
-    for name, value in flags.header:
-        shown = value if VARIABLE.search(value) else f"${name.upper().replace('-', '_')}"
-        words += ["--header", f"{name}: {shown}"]
+    for flag in ("header", "other_header"):
+        for name, value in getattr(flags, flag):
+            shown = value if VARIABLE.search(value) else f"${name.upper().replace('-', '_')}"
+            words += [option(flag), f"{name}: {shown}"]
     for name, default in DEFAULTS.items():
         if (value := getattr(flags, name)) != default:
             words += [option(name), f"{value:g}" if isinstance(value, float) else str(value)]

@@ -27,7 +27,7 @@ class Told:
     what: str
 
 
-LIES = {
+LIES: dict[str, Told] = {
     Lie.NONE: Told("", "tells no lie"),
     Lie.LOSE_IN_THE_SEAM: Told("lost", "subscribes to the live tail a moment after the replay"),
     Lie.REPEAT_THE_LAST: Told("doubled", "replays from the cursor on, not from after it"),
