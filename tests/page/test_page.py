@@ -81,6 +81,8 @@ def test_a_live_run_a_reload_in_the_middle_and_a_broken_run_beside_it(tmp_path: 
             )
             assert page.value("document.querySelector('#note h2').textContent") == "Nothing was lost"
 
+            assert page.value(f"{FIRST}.run.notes.map(note => note.step)") == list(range(8))  # each once
+
             page.click("#breaks [data-row='2']")  # go on with what comes now
             page.wait_for("wire.views.get(1)?.run.verdict?.text.includes('the client says')")
             assert page.value("document.querySelectorAll('.run:not([hidden])').length") == 2

@@ -20,7 +20,14 @@ WIDTH = SERVER + STEP * SERVERS
 SAID = WIDTH + 10  # where a line's words begin
 PLAIN = str.maketrans("┃│─┼◀▶●■◇○✕·┴↑…", "|:-+<>*#oOx.'^.")
 LEGEND = "● live  ■ replayed  ◇ priming event  ✕ cut  ↑ when the named event came"
-COLOURS = {"live": "green", "replayed": "yellow", "priming": "blue", "bad": "bold red", "dim": "dim"}
+COLOURS = {
+    "live": "green",
+    "replayed": "yellow",
+    "priming": "blue",
+    "bad": "bold red",
+    "act": "bold",
+    "dim": "dim",
+}
 
 
 class Lane:
