@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from cases.case import Ends, case
 from judging.play import LOOP, Play
-from judging.verdicts import BrokenError, Verdict, Weight
+from judging.verdicts import BrokenError, NotReachedError, Verdict, Weight
 from judging.wire import Asked, Cut
 
 STAKES = "The caller waits for ever, or the server is asked for ever."
@@ -27,7 +27,8 @@ async def cut_and_refuse(play: Play, refusal: Callable[[Asked], Awaitable[None]]
     await call.say()
     play.refusal = refusal
     await call.cut(Cut.END)
-    await play.until(lambda: play.refused)
+    if not await play.until(lambda: play.refused) and play.has_ended:
+        raise NotReachedError("it did not come back, so nothing was refused")
     await play.until(lambda: play.refused > LOOP)
     if play.refused > LOOP:
         came = f"{play.refused} GETs, each refused, in {play.wire.now():.1f} s"
@@ -113,5 +114,5 @@ async def refused_with_404(play: Play) -> None:
 )
 async def a_new_session_after_a_404(play: Play) -> None:
     await refused_with_404(play)
-    if len(play.manners.initialized) < 2:
+    if play.manners.initialized[-1].at < (play.manners.ended_at or 0.0):
         raise BrokenError(Verdict.GAVE_UP, "a new initialize after the 404", f"none: {play.ended()}")

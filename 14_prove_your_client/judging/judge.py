@@ -22,7 +22,6 @@ CASES.sort(
     key=lambda one: [room.__name__.rpartition(".")[2].replace("_", " ") for room in HELD_IN].index(one.room)
 )
 FIRST = CASES[0]  # the uncut call: without it nothing can be asked
-LAST_WORDS = 300  # characters of what a client said
 
 
 @dataclass
@@ -207,11 +206,6 @@ async def played(start: Start, order: Order, case: Case, patience: float) -> Pla
     return play
 
 
-def last_words(play: Play) -> str:
-    said = " ".join((play.running.output if play.running else "").split())
-    return f"; it said: {said[-LAST_WORDS:]}" if said else "; it said nothing"
-
-
 async def conclude(play: Play, case: Case) -> None:
     """The client's end: its exit code, and what is on its output."""
     expected = f"an end {case.ends.value}"
@@ -225,14 +219,14 @@ async def conclude(play: Play, case: Case) -> None:
     whole = len(here) >= case.calls
     if case.ends is Ends.ERROR:
         if code == 0 and not play.faults:
-            raise BrokenError(Verdict.SILENT, expected, f"exit code 0{last_words(play)}")
+            raise BrokenError(Verdict.SILENT, expected, f"exit code 0{play.last_words()}")
         return
     if code and case.ends is Ends.ANSWER:
-        raise BrokenError(case.wrong, expected, f"exit code {code}{last_words(play)}")
+        raise BrokenError(case.wrong, expected, f"exit code {code}{play.last_words()}")
     if not code and not whole:
         read = [text for text in play.answers if text.partition(" ")[0] in output and text not in here]
         verdict = Verdict.CORRUPTED if read and case.wrong is Verdict.CORRUPTED else Verdict.SILENT
-        raise BrokenError(verdict, expected, f"exit code 0, without the tool's text{last_words(play)}")
+        raise BrokenError(verdict, expected, f"exit code 0, without the tool's text{play.last_words()}")
     if not code:
         for stream in play.all_streams:
             check_messages(play, stream, output)

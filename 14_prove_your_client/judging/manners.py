@@ -31,7 +31,7 @@ class Manners:
         self.play = play
         self.session = ""
         self.protocol = ""
-        self.sessions_ended = 0
+        self.ended_at: float | None = None  # when the session was ended
         self.standing: Stream | None = None
         self.why_not = ""  # it cannot be asked
         self.pongs: list[Asked] = []  # answers to what we have asked
@@ -106,7 +106,7 @@ class Manners:
         await self.tell(asked, told, mcp_session_id=self.session)
 
     def end_session(self) -> None:
-        self.sessions_ended += 1
+        self.ended_at = self.ended_at or self.play.wire.now()
 
     async def stand(self, asked: Asked) -> None:
         """The standing stream: open, with an id of its own, and quiet unless a case has it speak."""

@@ -19,6 +19,7 @@ from judging.verdicts import BrokenError, NotReachedError, UnknownError, Verdict
 from judging.wire import Asked, Cut, Wire
 
 LONGEST = 4  # times the limit of silence: for all of a play
+LAST_WORDS = 300  # characters of what a client said
 LOOP = 10  # refused requests after which nobody can say that it ends
 
 
@@ -77,7 +78,7 @@ class Play:
 
     async def again(self, asked: Asked) -> None:
         """One call too many is answered, too; after the end of a session it is the client's to choose."""
-        if not self.manners.sessions_ended:
+        if self.manners.ended_at is None:
             came = f"{len(self.calls)} POSTs of tools/call"
             self.faults.append(BrokenError(Verdict.RAN_TWICE, f"{self.expected_calls} of the call", came))
         stream = self.new_stream(asked)
@@ -154,13 +155,17 @@ class Play:
         silent = self.wire.now() - self.wire.last
         return f"exit code {code}, after {silent:.1f} s of silence" if code is not None else "nothing came"
 
+    def last_words(self) -> str:
+        said = " ".join((self.running.output if self.running else "").split())
+        return f"; it said: {said[-LAST_WORDS:]}" if said else "; it said nothing"
+
     async def call(self, *, stream: bool = True) -> Stream:
         """The next call of the tool; its answer is a stream that stands open."""
         number = len(self.streams)
         if not await self.until(lambda: len(self.calls) > number):
             if reason := self.manners.why_not:
                 raise NotReachedError(reason)
-            raise UnknownError(f"it did not call the tool: {self.ended()}")
+            raise UnknownError(f"it did not call the tool: {self.ended()}{self.last_words()}")
         made = self.new_stream(self.calls[number])
         if stream:
             await made.asked.open()

@@ -199,9 +199,10 @@ class Link:
         at = self.wire.now()
         first, *lines = top.decode("latin-1").split("\r\n")
         method, path, *_ = [*first.split(" "), "", ""]
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (li.partition(":") for li in lines)
-        }
+        headers: dict[str, str] = {}
+        for name, _, value in (line.partition(":") for line in lines):  # one that comes twice is a list
+            before = headers.get(name.strip().lower())
+            headers[name.strip().lower()] = f"{before}, {value.strip()}" if before else value.strip()
         body = await self.take_body(headers)
         self.note("client", top + b"\r\n\r\n" + body)
         try:

@@ -7,17 +7,18 @@ import asyncio
 import sys
 
 from mcp.client import Client
-from mcp.types import LoggingMessageNotificationParams
 
 
-async def show(params: LoggingMessageNotificationParams) -> None:
+async def show(params):
     print(params.data, flush=True)
 
 
-async def main(url: str, calls: int) -> None:
+async def main(url: str, calls: int) -> int:
     async with Client(url, logging_callback=show) as client:
-        for answer in await asyncio.gather(*(client.call_tool("count", {}) for _ in range(calls))):
+        answers = await asyncio.gather(*(client.call_tool("count", {}) for _ in range(calls)))
+        for answer in answers:
             print(answer.content[0].text)
+        return int(any(answer.is_error for answer in answers))
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+sys.exit(asyncio.run(main(sys.argv[1], int(sys.argv[2]))))
