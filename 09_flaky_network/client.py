@@ -65,8 +65,10 @@ class Client:
             async for event in events:
                 if event.event == "open":
                     self.proof.back()
-                elif event.data:  # a priming event has none
+                elif event.data and event.event == "message":  # a priming event has no data
                     self.take(event.data)
+                    if self.proof.outcome:
+                        return  # whether the stream ends or not
 
     def connect(self) -> AsyncGenerator[ServerSentEvent]:
         """Resume where there is a cursor; else call, and with the same key, so that it is the same build."""

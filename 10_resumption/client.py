@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from client_side.death import STAGES, Death
 from client_side.handshake import handshake
-from client_side.messages import Content, Message, Progress, RefusedError, ToolResult, Wire
+from client_side.messages import Content, Message, Progress, RefusedError, ToolResult, Wire, events
 from client_side.session_cache import SessionCache, UnusableError, forget, load
 from plumbing.say import say
 
@@ -140,7 +140,7 @@ class Client:
     async def resume(self, cache: SessionCache) -> Message:
         """A GET with `Last-Event-ID`, on as many connections as it takes."""
         empty, lost = 0, False
-        while empty < 2:
+        while cache.last_event_id and empty < 2:
             if self.stood is not None:  # not the first connection: wait as long as the server asks
                 await asyncio.sleep(self.retry)
             if not lost:
@@ -164,7 +164,7 @@ class Client:
     async def read(self, source: EventSource, cache: SessionCache) -> tuple[Message | None, bool]:
         """The answer, if this connection brings it, and whether anything came."""
         came = False
-        async for event in source.aiter_sse():
+        async for event in events(source):
             came = True
             self.patience.reschedule(asyncio.get_running_loop().time() + self.flags.patience)
             if event.retry is not None:

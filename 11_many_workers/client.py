@@ -108,9 +108,12 @@ class Client:
             say("POST", f"tools/call build_project, {self.flags.steps} steps")
         async with aconnect_sse(self.http, method, self.flags.url, headers=headers, json=body) as source:
             await check(source.response)
-            if "json" in source.response.headers["content-type"]:
+            kind = source.response.headers.get("content-type", "")
+            if "json" in kind:
                 refused = Message.model_validate_json(await source.response.aread()).result
                 raise RefusedError(200, refused.content[0].text if refused else "no result")
+            if "event-stream" not in kind:
+                raise RefusedError(source.response.status_code, f"this is no stream, but {kind}")
             self.proof.back_at = time.time()
             self.proof.holders.append(int(source.response.headers["x-worker"]))
             say("stream", f"held by worker {self.proof.holders[-1]}")
@@ -118,10 +121,12 @@ class Client:
             async for event in source.aiter_sse():
                 if event.retry is not None:
                     self.retry = event.retry / 1000
-                if event.data:  # a priming event has none
+                if event.data and event.event == "message":  # a priming event has no data
                     self.proof.saw(Message.model_validate_json(event.data))
                     self.refusals = 0
                     self.be_patient()
+                    if self.proof.is_over():
+                        return  # whether the stream ends or not
                 self.cursor = event.id or self.cursor
                 if self.proof.must_miss() and self.proof.newest_at >= self.proof.back_at:
                     say("away", "once more: nothing was sent yet while nobody was connected")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pydantic import JsonValue
 
-from client_side.messages import Initialized, Message, Wire
+from client_side.messages import Initialized, Message, Wire, events
 from client_side.session_cache import SessionCache
 
 
@@ -18,8 +18,8 @@ async def handshake(
     }
     message: JsonValue = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     async with wire.post(message, None, on_sent) as source:
-        last_event_id = ""
-        async for event in source.aiter_sse():
+        last_event_id = None
+        async for event in events(source):
             last_event_id = event.id or last_event_id
             if event.data:
                 break

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
-from httpx_sse import EventSource
+from httpx_sse import EventSource, ServerSentEvent
 from pydantic import BaseModel, Field, JsonValue
 
 from client_side.session_cache import SessionCache
@@ -60,6 +60,15 @@ class ToolResult(BaseModel):
         return " ".join(part.text for part in self.content)
 
 
+async def events(source: EventSource) -> AsyncGenerator[ServerSentEvent]:
+    """An answer is a stream, or one JSON object: the server chooses, and a client reads both."""
+    if source.response.headers.get("content-type", "").startswith("application/json"):
+        yield ServerSentEvent(data=(await source.response.aread()).decode())
+        return
+    async for event in source.aiter_sse():
+        yield event
+
+
 class Wire:
     """How a message is sent, and a stream listened to; what is refused raises."""
 
@@ -83,7 +92,7 @@ class Wire:
 
     @asynccontextmanager
     async def listen(self, cache: SessionCache) -> AsyncGenerator[EventSource]:
-        headers = {"accept": "text/event-stream", "last-event-id": cache.last_event_id}
+        headers = {"accept": "text/event-stream", "last-event-id": cache.last_event_id or ""}
         async with self._http.stream("GET", self._url, headers=headers | session_headers(cache)) as response:
             await check(response)
             yield EventSource(response)

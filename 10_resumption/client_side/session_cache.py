@@ -20,7 +20,7 @@ class SessionCache(BaseModel):
     url: str
     protocol: HeaderValue
     session_id: HeaderValue
-    last_event_id: HeaderValue
+    last_event_id: HeaderValue | None = None
     call_id: int | None = None  # the JSON-RPC id of the call in flight
     city: str
     began: Annotated[float, Field(allow_inf_nan=False)] = (

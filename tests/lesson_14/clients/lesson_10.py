@@ -8,5 +8,5 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3] / "10_resumption"))
 
 with tempfile.TemporaryDirectory() as folder:
-    sys.argv[1:] = ["--url", sys.argv[1], "--cache", f"{folder}/cache"]
+    sys.argv[1:] = ["--url", sys.argv[1], "--cache", f"{folder}/cache", "--die-at", "never"]
     runpy.run_module("client", run_name="__main__")
