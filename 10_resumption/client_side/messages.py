@@ -66,7 +66,8 @@ async def events(source: EventSource) -> AsyncGenerator[ServerSentEvent]:
         yield ServerSentEvent(data=(await source.response.aread()).decode())
         return
     async for event in source.aiter_sse():
-        yield event
+        if event.event == "message":
+            yield event
 
 
 class Wire:
@@ -95,6 +96,9 @@ class Wire:
         headers = {"accept": "text/event-stream", "last-event-id": cache.last_event_id or ""}
         async with self._http.stream("GET", self._url, headers=headers | session_headers(cache)) as response:
             await check(response)
+            kind = response.headers.get("content-type", "")
+            if "event-stream" not in kind:
+                raise RefusedError(response.status_code, f"this is no stream, but {kind}")
             yield EventSource(response)
 
     async def delete(self, cache: SessionCache) -> None:

@@ -11,7 +11,8 @@ from judging.wire import Cut
 STANDARD = "Server-sent events, parsing an event stream"
 STAKES = "The answer is there, and the client cannot read it."
 LARGE = 1_000_000
-FOREIGN = "žluťoučký 漢字 🎉 \u2028"
+FOREIGN = "žluťoučký 漢字 🎉"
+NO_LINE_END = "\u2028"  # though some languages take it for one
 
 
 def wire(question: str, clause: str = STANDARD, weight: Weight = Weight.MUST):
@@ -112,7 +113,7 @@ async def a_packet_for_each_byte(play: Play) -> None:
     await call.asked.open("text/event-stream; charset=utf-8", slowly=True)
     call.answer += f" {FOREIGN}"
     play.answers[-1] = call.answer
-    await put(call, call.new_notice(), piece=1)
+    await put(call, call.new_notice().replace("message ", f"message {NO_LINE_END}"), piece=1)
     await answered(call, play.rng.choice(["\n", "\r\n"]), piece=1)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "09_flaky_network"))
 
-import client
 import httpx
+
+import client
 from plumbing.screen import Screen
 from proof import Proof
 

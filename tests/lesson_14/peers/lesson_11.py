@@ -7,10 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "11_many_workers"))
 
-import client
 import httpx
-from proving.proof import Proof
 from pydantic import BaseModel, JsonValue
+
+import client
+from proving.proof import Proof
 
 
 class Note(BaseModel):
@@ -47,7 +48,9 @@ async def main(url: str) -> int:
     proof.killed_at = proof.lost_at = 0.0
     hooks = {"response": [name_a_worker]}
     try:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(flags.patience, read=None), event_hooks=hooks) as http:
+        async with httpx.AsyncClient(
+            timeout=httpx.Timeout(flags.patience, read=None), event_hooks=hooks
+        ) as http:
             await client.Client(http, flags, proof).run()
     except (client.RefusedError, TimeoutError) as why:
         print(repr(why))
