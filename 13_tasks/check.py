@@ -166,6 +166,7 @@ if __name__ == "__main__":
 #   "httpx2>=2.16,<3",
 #   "mcp>=2.3,<3",
 #   "pydantic>=2.12,<3",
+#   "redis[hiredis]>=8,<9",
 #   "rich>=15,<16",
 #   "starlette>=1.10,<2",
 #   "uvicorn>=0.54,<1",

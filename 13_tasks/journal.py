@@ -15,7 +15,7 @@ from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult
 from pydantic import BaseModel, JsonValue
 
 from keeping.limits import Limits
-from task import FullError, Task, UnknownTaskError
+from task import FullError, StoreError, Task, UnknownTaskError
 from task_store import TaskStore, change
 
 TASKS = "io.modelcontextprotocol/tasks"
@@ -50,8 +50,8 @@ class OnTask:
             return await change(self._store, self._task_id, how, line)
         except FullError as full:
             raise ToolError(str(full)) from None
-        except UnknownTaskError:
-            raise StoppedError from None  # it has expired
+        except (UnknownTaskError, StoreError):
+            raise StoppedError from None  # it has expired, or somebody takes it when the store is back
 
     async def note(self, step: int, of: int, line: str) -> None:
         """The step and its line in one transaction: who finds the line need not do the step again."""

@@ -11,6 +11,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.server import require_client_extension
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp.types import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     Notification,
     ResourceUpdatedNotification,
@@ -22,7 +23,7 @@ from mcp.types import (
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from journal import TASKS
-from task import UnknownTaskError
+from task import StoreError, UnknownTaskError
 from task_store import TaskStore, found
 from tasks import FULL, Tasks, principal
 
@@ -54,6 +55,12 @@ class Listening:
         self._free = max_listeners
 
     async def __call__(self, ctx: Ctx, call_next: CallNext) -> HandlerResult:
+        try:
+            return await self._answer(ctx, call_next)
+        except StoreError as error:
+            raise MCPError(INTERNAL_ERROR, str(error)) from None
+
+    async def _answer(self, ctx: Ctx, call_next: CallNext) -> HandlerResult:
         if ctx.method != "subscriptions/listen" or ctx.request_id is None:
             return await call_next(ctx)
         try:

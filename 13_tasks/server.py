@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -31,7 +31,7 @@ from server_side.eras import Eras
 from server_side.owners import signed_in
 from server_side.running import Running
 from server_side.settings import Settings
-from task import UnknownTaskError
+from task import StoreError, Task, UnknownTaskError
 from task_store import TaskStore, found
 from tasks import UNKNOWN, Tasks, principal
 from work import Work
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with running.lifespan(app), work.running(server.call_tool):
+        async with store.running(), running.lifespan(app), work.running(server.call_tool):
             yield
 
     return Starlette(routes=[Route("/mcp", guard), Route("/mcp/", guard)], lifespan=lifespan)
@@ -82,13 +82,17 @@ class Log:
     async def read(self, task: str, after: str) -> str:
         """The lines of a task's log that follow line `after`."""
         try:
-            kept = await found(self._store, task, principal())
+            return await self._read(await found(self._store, task, principal()), after)
         except UnknownTaskError:
             raise ResourceNotFoundError(UNKNOWN) from None
+        except StoreError as error:
+            raise ResourceError(str(error)) from None
+
+    async def _read(self, kept: Task, after: str) -> str:
         cursor = int(after) if len(after) < 10 and after.isdecimal() else -1
         if not 0 <= cursor <= kept.steps:
             raise ResourceNotFoundError(f"This log has the lines 1 to {kept.steps}: read it from 0 on.")
-        lines = await self._store.log(task, cursor, PAGE)
+        lines = await self._store.log(kept.id, cursor, PAGE)
         return json.dumps({"after": cursor, "lines": lines, "last": kept.steps, "over": kept.is_over})
 
 
@@ -104,6 +108,7 @@ if __name__ == "__main__":
 #   "httpx2>=2.16,<3",
 #   "mcp>=2.3,<3",
 #   "pydantic>=2.12,<3",
+#   "redis[hiredis]>=8,<9",
 #   "rich>=15,<16",
 #   "starlette>=1.10,<2",
 #   "uvicorn>=0.54,<1",

@@ -20,6 +20,10 @@ class UnknownTaskError(LookupError):
     """Never given out, expired, or somebody else's: they look alike."""
 
 
+class StoreError(Exception):
+    """Where tasks are kept cannot be reached; the sentence is for whoever asked."""
+
+
 class FullError(Exception):
     """A limit is reached; the sentence says which (law 8)."""
 

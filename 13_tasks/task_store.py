@@ -6,7 +6,7 @@ if nobody has changed it since it was read: of two workers with the same step on
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from news import Look
@@ -14,6 +14,10 @@ from task import Task, UnknownTaskError
 
 
 class TaskStore(Protocol):
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """As long as the server runs."""
+        ...
+
     async def add(self, task: Task) -> Task:
         """Keep a new task, or give the one that the same call of the same owner has begun. `FullError`."""
         ...

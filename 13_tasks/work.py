@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from journal import OnTask, StoppedError, current
 from keeping.limits import Limits
 from news import Look
-from task import Task, UnknownTaskError
+from task import StoreError, Task, UnknownTaskError
 from task_store import TaskStore, change
 
 log = logging.getLogger("server")
@@ -43,11 +43,12 @@ class Work:
 
     async def _take_for_ever(self, group: asyncio.TaskGroup, call_tool: CallTool) -> None:
         while True:
-            await self._store.purge()
-            await self._store.renew(list(self._at_work))
-            for task in await self._store.take(self._max_running - len(self._at_work)):
-                if task.id not in self._at_work:
-                    self._at_work[task.id] = group.create_task(self._do(task, call_tool))
+            with contextlib.suppress(StoreError):  # who asks is told; here it is tried again
+                await self._store.purge()
+                await self._store.renew(list(self._at_work))
+                for task in await self._store.take(self._max_running - len(self._at_work)):
+                    if task.id not in self._at_work:
+                        self._at_work[task.id] = group.create_task(self._do(task, call_tool))
             await self.more.wait(self._look)
 
     async def _do(self, task: Task, call_tool: CallTool) -> None:
@@ -77,7 +78,7 @@ class Work:
                 f"The result is too large: a task keeps {self._limits.max_bytes} bytes (--max-bytes)."
             )
         how = "failed" if status == "failed" else "completed"
-        with contextlib.suppress(UnknownTaskError):  # it has expired
+        with contextlib.suppress(UnknownTaskError, StoreError):  # it has expired, or is taken again
             _, ended = await change(self._store, task.id, lambda now: now.end(how, outcome))
             if ended:
                 log.info("task %.8s: %s", task.id, how)

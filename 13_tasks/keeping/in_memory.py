@@ -1,7 +1,7 @@
 """Tasks in this process, and gone with it."""
 
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 
 from keeping.limits import Limits
 from news import Look, News
@@ -18,6 +18,9 @@ class InMemoryTaskStore:
         self._owned: dict[str, int] = {}
         self._waiting: set[str] = set()
         self._untaken: dict[str, None] = {}
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def add(self, task: Task) -> Task:
         if task.call and (begun := self._calls.get((task.owner, task.call))):

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from keeping.limits import Limits
@@ -30,8 +30,12 @@ class SQLiteTaskStore:
         rows = self._all("SELECT id FROM tasks WHERE status = 'working'")
         self._untaken = {str(row[0]): None for row in rows}
 
-    def close(self) -> None:
-        self._database.close()
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self._database.close()
 
     def _all(self, question: str, *values: object) -> list[tuple[str, ...]]:
         return self._database.execute(question, values).fetchall()
