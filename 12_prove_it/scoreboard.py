@@ -21,7 +21,7 @@ from rich.table import Table
 
 from laboratory.well_known import HERE, PEERS, Peer, running
 
-MARKS = ("<!-- scoreboard: uv run scoreboard.py --write -->", "<!-- end of scoreboard -->")
+ERAS = list(dict.fromkeys(peer.era for peer in PEERS.values()))
 TIME_LIMIT = "600"  # seconds for each; a busy machine needs more than the usual
 console = Console(highlight=False, soft_wrap=True)
 
@@ -45,6 +45,8 @@ class Result(BaseModel):
         verdicts = [f"({c.verdict})" if c.weight == "SHOULD" else c.verdict for c in checks if c.verdict]
         if verdicts:
             return ", ".join(dict.fromkeys(verdicts))
+        if not checks:
+            return ""
         held = sum(check.outcome == "holds" for check in checks)
         if held == len(checks):
             return "holds"
@@ -62,7 +64,8 @@ class Row:
 
 def prove(peer: Peer, url: str, seed: int) -> tuple[Result, str]:
     arguments = json.dumps({"count": 10, "interval": peer.interval})
-    options = ["--tool", peer.tool, "--args", arguments, "--seed", str(seed), "--time-limit", TIME_LIMIT]
+    options = ["--tool", peer.tool, "--seed", str(seed), "--time-limit", TIME_LIMIT]
+    options += ["--args", arguments] if peer.era == ERAS[0] else ["--era", peer.era]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         ran = subprocess.run(  # noqa: S603
@@ -101,11 +104,12 @@ def as_markdown(rows: dict[str, Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: dict[str, Row]) -> None:
+def write(era: str, rows: dict[str, Row]) -> None:
     readme = HERE / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    readme.write_text(f"{before}{MARKS[0]}\n{as_markdown(rows)}\n{MARKS[1]}{after}", encoding="utf-8")
+    begin, end = f"<!-- scoreboard {era}: uv run scoreboard.py --write -->", f"<!-- end of {era} -->"
+    before, _, rest = readme.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{begin}\n{as_markdown(rows)}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -128,10 +132,11 @@ def main() -> int:
             continue
         rows[name] = Row(peer, version, command, result)
         console.print(f"  {version}; {result.seconds:g} s; {command}", markup=False)
-    if rows:
-        console.print(as_table(rows))
-    if flags.write and rows:
-        write(rows)
+    for era in ERAS:
+        if found := {name: row for name, row in rows.items() if row.peer.era == era}:
+            console.print(as_table(found))
+            if flags.write:
+                write(era, found)
     return 0 if len(rows) == len(flags.peers or PEERS) else 1
 
 

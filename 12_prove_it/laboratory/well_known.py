@@ -18,6 +18,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from tasks_era.lab import MODERN
+
 HERE = Path(__file__).parent.parent
 TYPESCRIPT = "@modelcontextprotocol/sdk"
 EXAMPLE = f"node_modules/{TYPESCRIPT}/dist/esm/examples/server/simpleStreamableHttp.js"
@@ -33,11 +35,13 @@ class Peer:
     interval: float = 0.1  # between messages, in the tool's own unit
     path: str = "/mcp"
     script: str = ""  # in peers/, with what it needs in its head
+    lesson: str = ""  # of this repository
+    era: str = "2025-11-25"
 
 
 PEERS = {
-    "lesson-07": Peer("lesson 07 of this repository", "send_burst"),
-    "liar": Peer("the honest server of this lesson", "count"),
+    "lesson-07": Peer("lesson 07 of this repository", "send_burst", lesson="07_advanced_stream_resumption"),
+    "liar": Peer("the honest server of this lesson", "count", lesson="12_prove_it"),
     "sdk": Peer("MCPServer of the Python SDK, this lesson's plain event store", "count", script="sdk.py"),
     "example": Peer("the same, with a store like the SDK's own example", "count", script="sdk_example.py"),
     "fastmcp": Peer("fastmcp with its EventStore", "count", script="fastmcp_store.py"),
@@ -45,6 +49,10 @@ PEERS = {
         "rest_framework_mcp with its replay buffer", "send_burst", path="/mcp/", script="django_replay.py"
     ),
     "typescript": Peer("the TypeScript SDK's simpleStreamableHttp.js", "start-notification-stream", 100),
+    "lesson-13": Peer("lesson 13 of this repository", "build_project", lesson="13_tasks", era=MODERN),
+    "fastmcp-tasks": Peer(
+        "fastmcp with fastmcp-tasks, in memory", "count", script="fastmcp_tasks_memory.py", era=MODERN
+    ),
     "persist": Peer("MCPServer with mcp-persist on SQLite", "count", path="/mcp/", script="persist.py"),
 }
 
@@ -93,7 +101,7 @@ def start(name: str, port: int, folder: Path) -> tuple[subprocess.Popen[str], st
         uv_run = ["uv", "run", "--quiet", "--no-project", "--script"]
         process = spawn([*uv_run, f"peers/{script}", str(port)], HERE)
         return process, process.stdout.readline().strip() if process.stdout else ""
-    lesson = HERE.parent / "07_advanced_stream_resumption" if name == "lesson-07" else HERE
+    lesson = HERE.parent / PEERS[name].lesson
     return spawn([sys.executable, "server.py", "--port", str(port)], lesson), "this commit"
 
 
