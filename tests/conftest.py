@@ -7,12 +7,17 @@ import os
 import re
 import sys
 from collections.abc import Generator
+from itertools import chain, islice
 
 import pytest
 
 import forked
 
-LONG = re.compile(r"test_12_gallery|basedpyright|names_what_is_broken|keeps_the_laws|test_the_inspector")
+LONG = re.compile(  # what takes a quarter of a minute or more, most of it waiting
+    r"test_12_bench|test_12_gallery|a_lessons_server_keeps|the_checker_finds|they_have_the_answer|show_fails_when"
+    r"|commands_show|basedpyright|nonsense_get|certificate|benchmarks|test_11_kills|runs_alone|on_a_terminal_of"
+    r"|can_be_solved|kept_solution|only_looks_right|red_against|lesson_14"
+)
 ALL_MUST_RUN = bool(os.environ.get("CI")) and sys.platform == "linux"
 
 
@@ -23,8 +28,20 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that nobody waits for it alone in the end."""
-    items.sort(key=lambda item: not LONG.search(item.nodeid))
+    """What takes longest comes first, so that nobody waits for it alone in the end.
+
+    Each worker is first given a part of the list, and each part begins with its share of what takes long.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    long = [item for item in items if LONG.search(item.nodeid)]
+    others = iter([item for item in items if not LONG.search(item.nodeid)])
+    sizes = [(len(items) + number) // workers for number in range(workers)]  # as xdist's worksteal has it
+    shares = [long[number::workers] for number in range(workers)]
+    items[:] = [
+        item
+        for size, share in zip(sizes, shares, strict=True)
+        for item in chain(share, islice(others, max(0, size - len(share))))
+    ] + [*others]
 
 
 @pytest.hookimpl(wrapper=True)
