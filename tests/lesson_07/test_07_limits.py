@@ -1,5 +1,6 @@
 """Law 8: each limit of lesson 07 is reached, said, and hinders nobody else."""
 
+import contextlib
 from collections.abc import Generator
 
 import pytest
@@ -125,7 +126,9 @@ def test_who_stops_reading_is_let_go_and_may_resume() -> None:
         came: list[Event] = []
         while len(came) < 50_000:  # whoever is slow on a busy machine may be let go again
             with resumed(session, came[-1].id if came else start) as again:
-                came += again.read_messages(50_000 - len(came))
+                with contextlib.suppress(ConnectionResetError):
+                    again.read_messages(50_000 - len(came))
+                came += again.messages
         whole(came, 50_000)
 
 

@@ -50,7 +50,8 @@ def test_the_plain_way_is_caught(
     plain = Server(plain_copy(tmp_path, careful=not disturbed), *ROOM)
     try:
         with pytest.raises(AssertionError) as caught:
-            law(plain.port)
+            for _ in range(5):  # a seam is narrow, and a busy machine may pass it by
+                law(plain.port)
     finally:
         plain.stop()
     assert verdict in (plain.output if disturbed else str(caught.value)), f"{caught.value}\n{plain.output}"

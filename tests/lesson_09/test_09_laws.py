@@ -67,5 +67,6 @@ def test_a_server_is_caught_that(name: str, tmp_path: Path, monkeypatch: pytest.
         serving(edited(LESSON, tmp_path, *BROKEN[name]), *flags) as server,
         pytest.raises(AssertionError) as caught,
     ):
-        law(server.port)
+        for _ in range(5):  # a seam is narrow, and a busy machine may pass it by
+            law(server.port)
     assert verdict in str(caught.value)

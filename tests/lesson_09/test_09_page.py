@@ -35,7 +35,7 @@ def test_the_page_in_a_browser() -> None:
         ]  # fmt: skip
         assert newest_first[0].startswith(stream.events[-1].id)
 
-        cut_off = called(session, 4, 1.2)  # the switch
+        cut_off = called(session, 20, 10)  # the switch
         start = cut_off.events[0].id
         page.click("#switch")
         page.wait_for(f"{STATE} === 'CUT'")
@@ -50,7 +50,7 @@ def test_the_page_in_a_browser() -> None:
             page.click("#stall")
             page.wait_for(f"{STATE} === 'CONNECTED' && {IN_FLIGHT} === 0")
             again.read_all()
-            whole(again.messages, 4)
+            whole(again.messages, 20)
 
         for button, shown in (("#slow", "SLOW"), ("#slow", "CONNECTED")):
             page.click(button)
