@@ -6,25 +6,20 @@ wait   from a listener's own GET until it is whole
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import re
 import socket
 import struct
-import subprocess
-import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from pydantic import JsonValue
 
-from servers import pin, port_of
+from servers import running
 from window_stores import LESSON
 from wire import PATIENCE, Session, request
 
@@ -47,27 +42,9 @@ class Herd:
     lost: int
 
 
-@contextlib.contextmanager
-def serving(lesson: Path, *flags: str) -> Generator[tuple[int, int]]:
+def serving(lesson: Path, *flags: str) -> AbstractContextManager[tuple[int, int]]:
     """A lesson's server: its process and its port."""
-    with subprocess.Popen(  # noqa: S603 (our own server)
-        [sys.executable, "server.py", "--port", "0", "--max-sessions", "5000", *flags],
-        cwd=lesson,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        lines = iter(process.stdout or ())
-        drain = threading.Thread(target=lambda: deque(lines, maxlen=0))
-        try:
-            port = port_of(lines)
-            pin(process.pid)
-            drain.start()
-            yield process.pid, port
-        finally:
-            process.kill()
-            if drain.ident:
-                drain.join()
+    return running(lesson, "server.py", "--port", "0", "--max-sessions", "5000", *flags)
 
 
 class Listener:

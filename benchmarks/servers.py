@@ -35,8 +35,15 @@ def start(name: str) -> Generator[int]:
     else:
         app = "sdk_server:app" if name == SDK else "bare_server:app"
         flags, folder = ["-m", "uvicorn", app, "--port", "0", "--no-access-log"], HERE
+    with running(folder, *flags) as (_, port):
+        yield port
+
+
+@contextlib.contextmanager
+def running(folder: Path, *command: str) -> Generator[tuple[int, int]]:
+    """A server: its process and its port."""
     with subprocess.Popen(  # noqa: S603 (our own servers)
-        [sys.executable, *flags], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         lines = iter(process.stdout or ())
         # Nobody wants to know the rest, but a full pipe would stop the server.
@@ -45,7 +52,7 @@ def start(name: str) -> Generator[int]:
             port = port_of(lines)
             pin(process.pid)
             drain.start()
-            yield port
+            yield process.pid, port
         finally:
             process.kill()  # asked politely, it would wait for its streams to end
             if drain.ident:

@@ -21,6 +21,7 @@ from mcp.server.streamable_http import EventMessage, EventStore
 from mcp_types import JSONRPCNotification, JSONRPCResponse
 
 import messages
+from stores import ReplayBuffer
 
 LESSONS = Path(__file__).parent.parent
 LESSON_07, LESSON_08 = LESSONS / "07_advanced_stream_resumption", LESSONS / "08_notification_stream"
@@ -78,14 +79,25 @@ class ByNumber:
         pass
 
 
-class Limit:
-    """Text, a number and a time in a deque; old ones are dropped at each record, all of them."""
+class ByAge(ByNumber):
+    """Recording frees what is too old."""
 
     ages = True
 
+    def __init__(self) -> None:
+        self.clock, self.text = Clock(), messages.text(0)
+
+    async def expire(self) -> None:
+        self.clock.ahead += MAX_AGE + 1
+
+
+class Limit(ByAge):
+    """Text, a number and a time in a deque; old ones are dropped at each record, all of them."""
+
     def __init__(self, max_events: int) -> None:
+        super().__init__()
         self.events: deque[tuple[float, int, str]] = deque(maxlen=max_events)
-        self.last, self.clock, self.text = 0, Clock(), messages.text(0)
+        self.last = 0
 
     async def record(self) -> int:
         now = self.clock()
@@ -98,31 +110,11 @@ class Limit:
     async def replay(self, event_id: int) -> int:
         return len([self.events[place] for place in range(event_id - self.last, 0)])
 
-    async def expire(self) -> None:
-        self.clock.ahead += MAX_AGE + 1
-
-    async def free(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-
-class Buffer(Protocol):
-    """What is used of lesson 07's `replay_buffer.py`."""
-
-    last: int
-
-    def record(self, message: str) -> None: ...
-    def id_of(self, place: int) -> str: ...
-    def find(self, event_id: str) -> int: ...
-    def after(self, cursor: int, limit: int) -> list[bytes]: ...
-
 
 class Seventh(ByNumber):
     def __init__(self, max_events: int) -> None:
         self.text = messages.text(0)
-        self.buffer: Buffer = run_path(str(LESSON_07 / "replay_buffer.py"))["ReplayBuffer"](max_events)
+        self.buffer: ReplayBuffer = run_path(str(LESSON_07 / "replay_buffer.py"))["ReplayBuffer"](max_events)
 
     async def record(self) -> str:
         self.buffer.record(self.text)
@@ -177,11 +169,9 @@ class Window(Protocol):
     def find(self, event_id: str) -> tuple[Stream, int]: ...
 
 
-class Lesson:
-    ages = True
-
+class Lesson(ByAge):
     def __init__(self, max_events: int) -> None:
-        self.clock, self.text = Clock(), messages.text(0)
+        super().__init__()
         make = run_path(str(LESSON / "replay_buffer.py"))["ReplayBuffer"]
         self.window: Window = make(max_events, MAX_AGE, deque[Any](), self.clock)
         self.stream = self.window.open()
@@ -193,15 +183,6 @@ class Lesson:
     async def replay(self, event_id: str) -> int:
         stream, cursor = self.window.find(event_id)
         return len(stream.after(cursor, 1000))
-
-    async def expire(self) -> None:
-        self.clock.ahead += MAX_AGE + 1
-
-    async def free(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
 
 
 class Persist:
