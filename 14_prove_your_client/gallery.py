@@ -143,7 +143,7 @@ async def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(100_000))  # noqa: S311
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many times (default: once)")
     flags = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     return max([await run_gallery(flags.seed + number, console) for number in range(flags.seeds)])
 
 

@@ -65,7 +65,11 @@ async def judge(flags: argparse.Namespace, console: Console) -> int:
 
 async def played() -> int:
     flags = parse_flags()
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+    console = (
+        Console(highlight=False)
+        if sys.stdout.isatty()
+        else Console(highlight=False, soft_wrap=True, width=WIDTH)
+    )
     if flags.list:
         for case in CASES:
             print(f"{case.name:<36} {case.weight:<12} {case.question}")

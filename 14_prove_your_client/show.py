@@ -36,7 +36,7 @@ async def one_case(lie: Lie, seed: int, console: Console) -> None:
 
 async def main() -> int:
     seed = random.randrange(100_000)  # noqa: S311
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     for lie in (Lie.NONE, LIAR):
         console.rule(f"{CASE.name}: {lie}")
         await one_case(lie, seed, console)

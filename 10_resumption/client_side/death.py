@@ -1,4 +1,4 @@
-"""A process that dies: no farewell, no cleanup, nothing caught, as if the machine had taken it."""
+"""A process that dies as if it was killed from outside: it catches nothing and cleans up nothing."""
 
 import os
 import signal

@@ -5,6 +5,7 @@ missed  steps that were recorded while nobody was connected
 by      who did a step and when, as the message says: `process id.milliseconds`
 """
 
+import sys
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, Field
@@ -12,7 +13,7 @@ from rich.console import Console
 
 STYLES = {"live": "green", "replayed": "bold yellow", "answer": "bold green", "proven": "bold green"}
 TROUBLE = ("killed", "lost", "refused", "failed", "waiting")
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def say(word: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A process that dies: no farewell, no cleanup, nothing caught, as if the machine had taken it."""
+"""A process that dies as if it was killed from outside: it catches nothing and cleans up nothing."""
 
 import os
 import signal
@@ -28,6 +28,6 @@ class Death:
 
     def at(self, stage: str) -> None:
         if stage == self.stage:
-            say("dying", f"{STAGES[stage]}, without a farewell. Run the same command again")
+            say("dying", f"{STAGES[stage]}. Run the same command again")
             sys.stdout.flush()
             os.kill(os.getpid(), KILL)
