@@ -2,7 +2,7 @@
 
 call's own stream  answers the POST of a request: what belongs to the request, and at last its response
 standing stream    the session's one GET: what belongs to no request
-event, id and the rest are explained in `event_store.py`
+event, id and the rest are explained in `replay_buffer.py`
 """
 
 from plumbing.ctrl_c import in_order
