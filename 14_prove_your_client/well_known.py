@@ -82,9 +82,12 @@ def install(folder: Path) -> str:
 
 
 def command(peer: Peer, folder: Path, node: str) -> list[str]:
+    """A script of Python runs in its own environment, made before: nothing is looked up at each start."""
     if peer.is_python:
         script = str(HERE / "peers" / peer.arguments[0])
-        return ["uv", "run", "--quiet", "--no-project", "--script", script, *peer.arguments[1:]]
+        subprocess.run(["uv", "sync", "--quiet", "--script", script], check=True)  # noqa: S603, S607
+        python = subprocess.check_output(["uv", "python", "find", "--script", script], text=True)  # noqa: S603, S607
+        return [python.strip(), script, *peer.arguments[1:]]
     return [node, str(folder / peer.arguments[0]), *peer.arguments[1:]]
 
 

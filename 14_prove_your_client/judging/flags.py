@@ -77,7 +77,8 @@ def parse_flags() -> argparse.Namespace:
     flags.client = given[own + 1 :]
     if "--" in given and not any("{url}" in word for word in flags.client):
         ready.error("the command needs {url}:  server.py -- node my_client.mjs {url}")
-    flags.cases = [found(ready, name) for name in flags.case or ()] or CASES
+    chosen = [found(ready, name) for name in flags.case or ()]
+    flags.cases = sorted(chosen or CASES, key=CASES.index)
     flags.seed = random.randrange(100_000) if flags.seed is None else flags.seed  # noqa: S311
     return flags
 

@@ -152,8 +152,9 @@ class Play:
 
     def ended(self) -> str:
         code = self.running.code if self.running else None
-        silent = self.wire.now() - self.wire.last
-        return f"exit code {code}, after {silent:.1f} s of silence" if code is not None else "nothing came"
+        silent = self.wire.now() - (self.wire.asked[-1].at if self.wire.asked else 0.0)
+        told = f"exit code {code}, {silent:.1f} s after its last request"
+        return told if code is not None else "nothing came"
 
     def last_words(self) -> str:
         said = " ".join((self.running.output if self.running else "").split())

@@ -26,24 +26,25 @@ def keys(report: Path) -> list[set[str]]:
 
 
 def test_an_honest_client_passes_and_machines_can_read_it(tmp_path: Path) -> None:
-    files = [tmp_path / "judged.json", tmp_path / "judged.xml"]
+    files = {name: tmp_path / name for name in ("json", "junit", "html", "badge")}
     asked = ("--case", "a-reset", "--case", "away-for-1-s", "--case", "two-calls-in-flight", "--seed", "7")
-    code, output = run(
-        LESSON, "server.py", *asked, "--json", str(files[0]), "--junit", str(files[1]), *CLIENT
-    )
+    written = [word for name, file in files.items() for word in (f"--{name}", str(file))]
+    code, output = run(LESSON, "server.py", *asked, *written, *CLIENT)
     assert code == 0, output
     assert all(len(line) <= 80 for line in output.splitlines() if "verdict" in line or "reset" in line), (
         output
     )
-    told = json.loads(files[0].read_text(encoding="utf-8"))
+    told = json.loads(files["json"].read_text(encoding="utf-8"))
     outcomes = {check["name"]: check["outcome"] for check in told["checks"]}
     assert outcomes == {"a reset": "holds", "away for 1 s": "holds", "two calls in flight": "not reached"}
     reset = next(check for check in told["checks"] if check["name"] == "a reset")
     assert ", cut: a reset\n" in reset["evidence"]
     assert re.search("(?m)^last-event-id: ", reset["evidence"])
     assert {moment["who"] for moment in reset["wire"]} == {"client", "judge", "cut"}
-    suite = ElementTree.fromstring(files[1].read_text(encoding="utf-8"))[0]  # noqa: S314 (our own)
+    suite = ElementTree.fromstring(files["junit"].read_text(encoding="utf-8"))[0]  # noqa: S314 (our own)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "0", "1")
+    assert '<p class="cut">cut: a reset</p>' in files["html"].read_text(encoding="utf-8")
+    assert ">proven</text>" in files["badge"].read_text(encoding="utf-8")
 
 
 def test_its_json_has_the_shape_of_lesson_12() -> None:
