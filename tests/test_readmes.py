@@ -140,7 +140,8 @@ def test_commands_show_what_the_readme_shows(readme: Path) -> None:
                 there = ["--url", server.url] if by_default and server else []
                 uv = os.environ.get("UV", "uv")
                 if command == before and server:  # a person is slower than the tool, which sends meanwhile
-                    server.wait_for("reported", times=1 + sum("reported" in line for line in server.lines))
+                    said = sum("reported" in line for line in server.lines)
+                    server.wait_for("reported|completed", times=1 + said)
                 quiet = "-q" if words[2].endswith(".py") else "--no-sync"  # a script's environment is its own
                 with speaking(readme.parent, uv, "run", quiet, *words[2:], *there) as program:
                     program.finish(patience=120)
