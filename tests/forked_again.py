@@ -101,6 +101,8 @@ def fork_exec(
     *more: Any,
 ) -> int:
     command = [os.fsdecode(word) for word in args]
+    while command[1:2] == ["-B"]:  # multiprocessing repeats how we were started
+        del command[1]
     environment = dict(os.environ)
     if env is not None:
         environment = dict(os.fsdecode(line).split("=", 1) for line in env)
