@@ -74,6 +74,13 @@ def test_the_checker_of_servers_is_a_program(programs: Path, tmp_path: Path) -> 
     assert f"prove-mcp-server {server.url} --tool send_burst" in told.stdout, told.stdout
 
 
+def test_the_judge_of_clients_is_a_program(programs: Path, tmp_path: Path) -> None:
+    client = (sys.executable, ROOT / "14_prove_your_client" / "client.py", "--url", "{url}")
+    told = asked(tmp_path, programs / "prove-mcp-client", "--case", "a-reset", "--", *client)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert re.search("a reset +.*holds", told.stdout), told.stdout
+
+
 def test_the_server_of_lesson_08_is_a_program(programs: Path, tmp_path: Path) -> None:
     told = asked(tmp_path, programs / "mcp-simple-streamablehttp", "--help")
     assert told.stdout.startswith("usage: mcp-simple-streamablehttp"), told.stdout + told.stderr

@@ -24,3 +24,8 @@ def mcp_simple_streamablehttp() -> None:
 def prove_mcp_server() -> None:
     """Lesson 12's checker."""
     run("12", "client")
+
+
+def prove_mcp_client() -> None:
+    """Lesson 14's judge."""
+    run("14", "server")

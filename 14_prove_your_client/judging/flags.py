@@ -8,9 +8,9 @@ from pathlib import Path
 
 from judging.judge import CASES, Case
 
-USAGE = """server.py [FLAGS] -- COMMAND ... {url}    judge the client that this command starts
-       server.py [--case NAME] [--port N]        play one case to whoever comes
-       server.py --list                          name the cases, and what each asks"""
+USAGE = """%(prog)s [FLAGS] -- COMMAND ... {url}    judge the client that this command starts
+       %(prog)s [--case NAME] [--port N]        play one case to whoever comes
+       %(prog)s --list                          name the cases, and what each asks"""
 SECONDS = 75.0
 
 
@@ -76,7 +76,7 @@ def parse_flags() -> argparse.Namespace:
     flags = ready.parse_args(given[:own])
     flags.client = given[own + 1 :]
     if "--" in given and not any("{url}" in word for word in flags.client):
-        ready.error("the command needs {url}:  server.py -- node my_client.mjs {url}")
+        ready.error(f"the command needs {{url}}:  {ready.prog} -- node my_client.mjs {{url}}")
     chosen = [found(ready, name) for name in flags.case or ()]
     flags.cases = sorted(chosen or CASES, key=CASES.index)
     flags.seed = random.randrange(100_000) if flags.seed is None else flags.seed  # noqa: S311
@@ -92,7 +92,13 @@ def found(ready: argparse.ArgumentParser, name: str) -> Case:
 
 def repeating(flags: argparse.Namespace) -> str:
     """The command that judges again, without the case and the seed."""
-    words = ["uv", "run", "server.py"]
+    words = program()
     words += ["--expect", flags.expect] if flags.expect != "done" else []
     words += ["--time-limit", f"{flags.time_limit:g}"] if flags.time_limit != SECONDS else []
     return f"{shlex.join(words)} -- {shlex.join(flags.client)}"
+
+
+def program() -> list[str]:
+    """What was typed: the lesson's script, or the installed program."""
+    name = Path(sys.argv[0]).stem
+    return ["uv", "run", "server.py"] if name in ("server", "__main__", "workshop") else [name]
