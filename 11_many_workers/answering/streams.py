@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from server import MCPServer
 
 log = logging.getLogger(__name__)
-AFRESH = "GET without Last-Event-ID opens a new stream; a call is sent again."
+NOT_ISSUED = (
+    "Not an event id of this session. GET without Last-Event-ID opens a new stream; a call that is sent again "
+    "with its id has its stream from the start."
+)
+NOTHING_LEFT = "Nothing is kept of this stream: send the call again, with a new id."
 
 
 async def listen(server: "MCPServer", session: Session, last_event_id: str | None) -> Response:
@@ -86,10 +90,10 @@ async def missed_after(server: "MCPServer", session: Session, cursor: str) -> li
     try:
         return await server.buffer.replay(session.id, cursor)
     except NotIssuedError:
-        raise Refusal(400, f"Not an event id of this session. {AFRESH}", NOT_RESUMABLE) from None
+        raise Refusal(400, NOT_ISSUED, NOT_RESUMABLE) from None
     except EvictedError as evicted:
         if not evicted.cursor:
-            raise Refusal(410, f"Nothing is kept of this stream. {AFRESH}", NOT_RESUMABLE) from None
+            raise Refusal(410, NOTHING_LEFT, NOT_RESUMABLE) from None
         stream, place = place_of(session.id, evicted.cursor)
         left: JsonValue = {"oldest": id_of(stream, place + 1), "cursor": evicted.cursor}
         say = "What came next is no longer kept. For what is left, GET with Last-Event-ID: data.cursor."
