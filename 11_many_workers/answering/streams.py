@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NOT_ISSUED = (
-    "Not an event id of this session. GET without Last-Event-ID opens a new stream; a call that is sent again "
-    "with its id has its stream from the start."
+    "Not an event id of this session. GET without Last-Event-ID opens a new stream; "
+    "a call that is sent again, with its id, has its stream from the start."
 )
 NOTHING_LEFT = "Nothing is kept of this stream: send the call again, with a new id."
 
