@@ -23,6 +23,7 @@ SCHEMA: JsonValue = {"type": "object", "properties": {}}
 TOOL: JsonValue = {"name": "count", "description": "Counts, and says so.", "inputSchema": SCHEMA}
 INFO: JsonValue = {"name": "judge", "version": "1.0.0"}
 CAPABILITIES: JsonValue = {"tools": {}, "logging": {}}
+AT_ONCE = 10.0  # seconds after a cut; later it may be a caller who has waited long enough
 NO_METHOD, BAD_VERSION = -32601, -32022
 
 
@@ -32,10 +33,14 @@ class Manners:
         self.session = ""
         self.protocol = ""
         self.ended_at: float | None = None  # when the session was ended
-        self.standing: Stream | None = None
+        self.standings: list[Stream] = []  # a client may open one after another
         self.why_not = ""  # it cannot be asked
         self.pongs: list[Asked] = []  # answers to what we have asked
         self.initialized: list[Asked] = []  # requests for a session
+
+    @property
+    def standing(self) -> Stream | None:
+        return self.standings[-1] if self.standings else None
 
     async def answered(self, asked: Asked, *, strict: bool = True) -> bool:
         """Whether it was routine; `strict` raises what is wrong with it."""
@@ -111,9 +116,11 @@ class Manners:
     async def stand(self, asked: Asked) -> None:
         """The standing stream: open, with an id of its own, and quiet unless a case has it speak."""
         play = self.play
-        self.standing = Stream(f"s{play.rng.randrange(4096):03x}", asked, play.rng, f"{play.nonce}s")
+        name = f"s{play.rng.randrange(4096):03x}"
+        standing = Stream(name, asked, play.rng, f"{play.nonce}s{len(self.standings)}")
+        self.standings.append(standing)
         await asked.open()
-        await self.standing.prime(None)
+        await standing.prime(None)
 
     async def stand_again(self, standing: Stream, asked: Asked) -> None:
         try:
@@ -144,7 +151,8 @@ class Manners:
 
     def check_cancel(self) -> None:
         play = self.play
-        waits = any(stream.cut_at is not None for stream in play.streams)
+        now = play.wire.now()
+        waits = any(one.cut_at is not None and now - one.cut_at < AT_ONCE for one in play.streams)
         if waits and not play.refused and not play.has_ended:
             raise BrokenError(
                 Verdict.CANCELLED, "a GET that resumes", "notifications/cancelled after the cut"

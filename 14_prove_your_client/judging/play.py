@@ -92,7 +92,7 @@ class Play:
             return
         if stream := self.stream_of(asked):
             self.check_haste(stream, asked)
-            if stream is self.manners.standing and not stream.is_carried:
+            if stream in self.manners.standings and not stream.is_carried:
                 await self.manners.stand_again(stream, asked)
                 return
             self.check_owner(stream, asked)
@@ -100,7 +100,7 @@ class Play:
 
     @property
     def all_streams(self) -> list[Stream]:
-        return [*self.streams, *([self.manners.standing] if self.manners.standing else [])]
+        return [*self.streams, *self.manners.standings]
 
     def stream_of(self, asked: Asked) -> Stream | None:
         return next((one for one in self.all_streams if one.place(asked.last_event_id or "")), None)
