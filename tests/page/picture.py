@@ -18,6 +18,7 @@ GAP = "wire.views.get(0).run.away.find(away => away.count > 1)"
 SEEN = f"""(() => {{
     const view = wire.views.get(0), away = {GAP};
     view.follow = false;
+    view.draw();
     view.scroll.scrollTop = view.middle(away.cut) - view.scroll.clientHeight * 0.42;
     view.draw();
     return true;

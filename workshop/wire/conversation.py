@@ -17,8 +17,8 @@ from workshop.wire.in_words import in_words, short
 from workshop.wire.record import Record, shortened
 from workshop.wire.sse_events import Event, SseEvents
 
-PAUSE = 0.05  # seconds; a longer silence ends a replay, if the stream's pace is not known
-LONGEST_PAUSE = 0.15
+FIRST_PAUSE = 0.15  # seconds, at the most, from a GET's response to the first event of a replay
+PAUSE = 0.03  # seconds, at the most, between two events of a replay
 HIDDEN_TAIL = 4096  # bytes of an event that was cut
 
 
@@ -33,7 +33,7 @@ class Exchange:
     status: int = 0
     events: SseEvents | None = None
     came: list[float] = field(default_factory=list[float])  # when the newest live events came
-    pause: float = PAUSE
+    pause: float = FIRST_PAUSE  # a longer silence ends the replay
     silent_since: float = 0.0
     is_replaying: bool = False
     last_id: str | None = None
@@ -131,7 +131,8 @@ class Conversation:
         told: dict[str, JsonValue] = {}
         if exchange.is_replaying and now - exchange.silent_since > exchange.pause:
             exchange.is_replaying = False
-        exchange.silent_since = now
+        if exchange.is_replaying:
+            exchange.silent_since, exchange.pause = now, min(exchange.pause / 2, PAUSE)
         if event.id and (earlier := self.seen.number_of(exchange, event.id)):
             told["again"] = earlier
         if event.retry is not None:
@@ -157,7 +158,7 @@ class Conversation:
 
     def begins_replay(self, exchange: Exchange) -> None:
         pace = self.seen.pace_of(exchange)
-        exchange.pause = min(LONGEST_PAUSE, pace / 2) if pace else PAUSE
+        exchange.pause = min(FIRST_PAUSE, pace / 2) if pace else FIRST_PAUSE
         exchange.is_replaying, exchange.silent_since = True, time.perf_counter()
         if pace:  # until its own is known
             exchange.came = [exchange.silent_since - pace, exchange.silent_since]
@@ -247,7 +248,10 @@ class Responses:
         if exchange.events is None:
             exchange.body += data
         else:
-            for event in exchange.events.feed(data):
+            events = list(exchange.events.feed(data))
+            if len(events) > 1:  # what comes in one piece is no live tail, however late it comes
+                exchange.silent_since = time.perf_counter()
+            for event in events:
                 self._conversation.came(exchange, event)
 
     def end(self) -> None:

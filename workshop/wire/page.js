@@ -22,6 +22,7 @@ function drawn(tag, attributes) {
   return made;
 }
 
+const shortName = (lane) => lane.replace("worker ", "w ");
 const seconds = (time) => `${time.toFixed(time < 100 ? 2 : 1)} s`;
 
 // -- What has happened in one run
@@ -73,15 +74,15 @@ class Run {
   }
 
   on_act(fact) {
-    this.act = fact.text;
+    this.act = { text: fact.text, row: this.rows.length };
     this.row(fact, "act", { text: fact.text });
   }
 
   /** A play of several acts has the last word itself. */
   on_over(fact) {
-    if (!this.act) return;
-    this.row(fact, `verdict ${fact.code ? "bad" : "good"}`, { name: "the play ends", text: `exit code ${fact.code}: ${this.act}` });
-    this.verdict = { text: this.act, good: fact.code === 0, row: this.rows.length - 1 };
+    if (!this.act || this.act.row < (this.verdict?.row ?? 0)) return;
+    this.row(fact, `verdict ${fact.code ? "bad" : "good"}`, { name: "the play ends", text: `exit code ${fact.code}: ${this.act.text}` });
+    this.verdict = { text: this.act.text, of: "play", good: fact.code === 0, row: this.rows.length - 1 };
   }
 
   on_full(fact) { this.row(fact, "broke", { text: fact.text }); }
@@ -260,6 +261,7 @@ class View {
   measure() {
     const size = parseFloat(getComputedStyle(document.body).fontSize) * zoom;
     this.height = Math.max(5, Math.round(size * 1.75));
+    this.size = size;
     const tight = this.scroll.clientWidth < 620;
     this.step = size * (tight ? 1 : this.scroll.clientWidth < 900 ? 1.5 : 2);
     this.timeWidth = tight ? 0 : size * 3.6;
@@ -307,7 +309,8 @@ class View {
     const left = this.timeWidth + step * 1.9;
     const wires = left + (clients - 1) * step * 1.3 + step * 1.8;
     const servers = wires + (columns - 1) * step * 0.9 + step * 1.8;
-    const apart = step * (run.workers.size && this.timeWidth ? 1.9 : 1.3);
+    const longest = Math.max(0, ...run.servers.names.slice(1).map((name) => shortName(name).length));
+    const apart = Math.max(step * 1.3, this.timeWidth ? longest * this.size * 0.47 + this.size * 0.8 : 0);
     const text = servers + (Math.max(1, run.servers.names.length) - 1) * apart + step * 1.1;
     return {
       client: (lane) => left + lane * step * 1.3,
@@ -344,8 +347,8 @@ class View {
     const narrow = this.timeWidth === 0;
     const names = [
       ...this.run.clients.names.map((name, lane) => [x.client(lane), name]),
-      [x.wire((Math.max(1, this.run.columns.names.length) - 1) / 2), narrow ? "" : this.run.columns.names.length > 2 ? "connections" : "wire"],
-      ...this.run.servers.names.map((name, lane) => [x.server(lane), name.replace("worker ", "w ")]),
+      [x.wire((Math.max(1, this.run.columns.names.length) - 1) / 2), narrow ? "" : "wire"],
+      ...this.run.servers.names.map((name, lane) => [x.server(lane), narrow && lane ? "" : shortName(name)]),
     ];
     const key = JSON.stringify(names);
     if (this.headKey === key) return;
@@ -584,7 +587,7 @@ function showVerdict() {
   at("verdict").hidden = !known;
   if (!known) return;
   at("verdict").className = verdict.good ? "good" : "bad";
-  at("verdict").replaceChildren(element("h2", {}, active.run.number ? "What it came to, broken" : active.run.act ? "What the play says in the end" : "What the client says in the end"), element("p", {}, verdict.text));
+  at("verdict").replaceChildren(element("h2", {}, active.run.number ? "What it came to, broken" : verdict.of === "play" ? "What the play says in the end" : "What the client says in the end"), element("p", {}, verdict.text));
 }
 
 function refresh() {
