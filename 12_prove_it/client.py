@@ -16,16 +16,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from laboratory.checker import Order, examine
+from laboratory.evidence import conceal
 from laboratory.flags import as_text, parse_flags, program, repeating
 from laboratory.outcomes import NothingToResumeError, UnfitError
 from laboratory.peer import LONG, Peer
 from laboratory.proposals import proposals
-from laboratory.report import as_json, as_junit, print_faults, print_open, printable, save_svg, summary, table
+from laboratory.report import (
+    as_json,
+    as_junit,
+    print_faults,
+    print_open,
+    printable,
+    progress,
+    save_svg,
+    summary,
+    table,
+)
 from laboratory.results import Report
+from laboratory.stream import now
 from liar.gallery import run_gallery
 from plumbing.html_report import badge, beside, page
 from tasks_era.checker import examine as examine_tasks
@@ -51,6 +63,8 @@ async def peer_of(flags: argparse.Namespace) -> AsyncGenerator[Peer]:
 
 
 async def prove(flags: argparse.Namespace, console: Console) -> int:
+    for value in flags.headers.values():
+        conceal(value)
     async with peer_of(flags) as peer:
         if flags.tool is None:
             return await (list_modern_tools if flags.era == MODERN else list_tools)(peer, console)
@@ -72,10 +86,13 @@ async def prove(flags: argparse.Namespace, console: Console) -> int:
         console.print(f"{flags.url}, tool {flags.tool}, seed {flags.seed}", markup=False)
         try:
             with Live(console=console, transient=True, auto_refresh=False) as live:
+                began = now()
 
                 def tell() -> None:
                     if console.is_terminal:
-                        live.update(table(report), refresh=True)
+                        live.update(Group(progress(report, now() - began), table(report)), refresh=True)
+
+                tell()
 
                 if flags.era == MODERN:
                     await examine_tasks(TasksLab(peer, flags.tool, flags.other), order, report, tell)

@@ -38,9 +38,12 @@ class Result(BaseModel):
     seconds: float
     seed: int
     checks: list[Check]
+    unfit: str | None = None  # why nothing was asked
 
     def cell(self, law: int) -> str:
         """The verdicts on one law, each once, a SHOULD in brackets; or how many of its questions held."""
+        if self.unfit:
+            return "not asked"
         checks = [check for check in self.checks if check.law == law]
         verdicts = [f"({c.verdict})" if c.weight == "SHOULD" else c.verdict for c in checks if c.verdict]
         if verdicts:
@@ -63,7 +66,7 @@ class Row:
 
 
 def prove(peer: Peer, url: str, seed: int) -> tuple[Result, str]:
-    arguments = json.dumps({"count": 10, "interval": peer.interval})
+    arguments = json.dumps(peer.arguments)
     options = ["--tool", peer.tool, "--seed", str(seed), "--time-limit", TIME_LIMIT]
     options += ["--args", arguments] if peer.era == ERAS[0] else ["--era", peer.era]
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +103,8 @@ def as_markdown(rows: dict[str, Row]) -> str:
         lines.append(f"| {law} | " + " | ".join(row.result.cell(law) for row in rows.values()) + " |")
     lines += ["", "| column | server | versions | asked with |", "| --- | --- | --- | --- |"]
     for name, row in rows.items():
-        lines.append(f"| {name} | {row.peer.what} | {row.version} | `{row.command}` |")
+        what = f"{row.peer.what}. Not asked: {row.result.unfit}" if row.result.unfit else row.peer.what
+        lines.append(f"| {name} | {what} | {row.version} | `{row.command}` |")
     return "\n".join(lines)
 
 

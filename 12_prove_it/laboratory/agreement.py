@@ -20,12 +20,26 @@ def agree(plays: Sequence[Play]) -> bool:
     return len({(len(values(play.post)), len(values(play.get))) for play in plays}) == 1
 
 
-def must_not_lose(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
-    """A tool that varies is held to itself. One that says how many messages it sends does not vary."""
-    numbers = {
-        method: ", ".join(str(len(values(stream_of(play, method)))) for play in plays)
-        for method in ("POST", "GET")
-    }
+def hold_to_itself(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
+    """A tool that varies is no oracle; where a call's stream has ids, each run is held to itself."""
+    lost = losses(lab, oracle, plays)
+    own = not any(values(play.get) for play in plays)
+    oracle.varies = own and all(len(play.post.ids) > 1 for play in plays)
+    if oracle.varies:
+        lab.seen += lost
+    elif lost:
+        raise BrokenError(*lost)
+    else:
+        told = "; ".join(f"{numbers(plays, method)} on the {method} stream" for method in ("POST", "GET"))
+        raise UnfitError(
+            f"{lab.tool} sends now more, now fewer messages, uncut ({told}), "
+            "and not on a stream of its own with ids: nothing can be held against that. Choose other ones."
+        )
+
+
+def losses(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> list[Fault]:
+    """Who says how many messages it sends does not vary: it loses."""
+    found: list[Fault] = []
     for method in ("POST", "GET"):
         runs = [stream_of(play, method) for play in plays]
         longest = max(runs, key=lambda stream: len(values(stream)))
@@ -34,18 +48,13 @@ def must_not_lose(lab: Lab, oracle: Oracle, plays: Sequence[Play]) -> None:
         shorter = [one for one in plain if len(one) < len(whole)]
         if shorter and declared(longest) and all(not Counter(one) - Counter(whole) for one in shorter):
             wanted = f"{len(whole)} messages of {lab.tool} on the {method} stream, in each uncut run"
-            raise BrokenError(
-                Fault(Verdict.LOST, wanted, f"{numbers[method]} in {len(runs)} runs", longest.evidence())
-            )
-    own = not any(values(play.get) for play in plays)
-    oracle.varies = own and all(len(play.post.ids) > 1 for play in plays)
-    if oracle.varies:
-        return
-    told = "; ".join(f"{number} on the {method} stream" for method, number in numbers.items())
-    raise UnfitError(
-        f"{lab.tool} sends now more, now fewer messages, uncut ({told}), "
-        "and not on a stream of its own with ids: nothing can be held against that. Choose other arguments."
-    )
+            came = f"{numbers(plays, method)} in {len(runs)} runs"
+            found.append(Fault(Verdict.LOST, wanted, came, longest.evidence()))
+    return found
+
+
+def numbers(plays: Sequence[Play], method: str) -> str:
+    return ", ".join(str(len(values(stream_of(play, method)))) for play in plays)
 
 
 def declared(stream: Stream) -> bool:

@@ -1,7 +1,7 @@
 """The checker: puts the laws to one server, case by case, in limited time. What was seen is a verdict."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -72,8 +72,7 @@ async def surveyed(lab: Lab, order: Order, report: Report, until: float) -> bool
     except TimeoutError:
         why = "an uncut run did not end in time: ask for fewer messages, or give more with --time-limit"
     except BrokenError as error:
-        for fault in error.faults:
-            report.file(fault, owner(fault.verdict, LAWS[0]), order.seed)
+        file_uncut(report, error.faults, order.seed)
         why = "an uncut run was broken already"
     except (UnknownError, httpx.RequestError, NotMcpError, FullError) as error:
         why = f"the server could not be surveyed: {type(error).__name__}: {error}"
@@ -83,12 +82,20 @@ async def surveyed(lab: Lab, order: Order, report: Report, until: float) -> bool
         why = mishap(error)
     else:
         where = {"POST": "the POST's own stream", "GET": "the session's standing GET stream"}[lab.home]
+        file_uncut(report, lab.seen, order.seed)
         due, fast = len(lab.slow.due[lab.home]), len(lab.fast.due[lab.home])
         report.surveyed = f"an uncut run: {due} messages on {where}; the fast one: {fast}"
         return True
     for result in report.results:
         result.unknown = why
     return False
+
+
+def file_uncut(report: Report, faults: Sequence[Fault], seed: int) -> None:
+    """What was seen before any question was put."""
+    whole = next(law for law in LAWS if law.essential)
+    for fault in faults:
+        report.file(fault, owner(fault.verdict, whole), seed)
 
 
 def mishap(error: Exception) -> str:
@@ -106,6 +113,7 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
     # What is sought first, and the first case of each law before the second of any.
     cases.sort(key=lambda case: (not order.sought & case[1].law.names, case[0]))
     postponed: list[tuple[Result, Case]] = []
+    report.planned = len(cases)
 
     async def in_turn(result: Result, case: Case) -> None:
         async with slots:
@@ -117,9 +125,11 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
                     await put(lab, report, result, case, until)
                 except FullError:
                     postponed.append((result, case))
+                    report.tried -= 1
             if report.died:
                 result.unknown = f"the server no longer answers, since this was asked: {report.died}"
             report.under_way.remove(asked)
+            report.tried += 1
             tell()
 
     async with asyncio.TaskGroup() as tasks:
@@ -182,7 +192,8 @@ async def put(lab: Lab, report: Report, result: Result, case: Case, until: float
         case None:
             result.cases += 1
         case BrokenError():
-            filed = [report.file(fault, result.law, case.seed) for fault in seen.faults]
+            by_law = {owner(fault.verdict, result.law).name: fault for fault in reversed(seen.faults)}
+            filed = [report.file(fault, result.law, case.seed) for fault in by_law.values()]
             if result.law in filed:
                 result.cases += 1
             else:

@@ -9,8 +9,8 @@ DULL = re.compile(  # headers that prove nothing
     r"content-length|transfer-encoding|x-(?!mcp)[\w-]+|access-control-[\w-]+|[\w-]*-policy):.*\n"
 )
 SECRET = re.compile(r"(?im)^([\w-]*(?:authorization|cookie|key|token|secret)[\w-]*:\s*).+$")
-
-
+CONCEALED: list[str] = []
+LEAST = 6  # letters, of what is no secret if it is shorter
 SESSION = re.compile(r"(?im)(mcp-session-id:\s*[^\s,]{6})[^\s,]+")
 
 
@@ -37,6 +37,14 @@ def shown(raw: bytes) -> str:
     return re.sub(r"\n{2,}", "\n", hidden(text)).strip()
 
 
+def conceal(value: str) -> None:
+    """What was given as a header's value is shown nowhere."""
+    if len(value) >= LEAST:
+        CONCEALED.append(value)
+
+
 def hidden(text: str) -> str:
     """Without secrets, and with no more of a session id than tells two apart."""
+    for secret in CONCEALED:
+        text = text.replace(secret, "(hidden)")
     return SESSION.sub(r"\1...", SECRET.sub(r"\1(hidden)", text))

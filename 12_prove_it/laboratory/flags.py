@@ -5,16 +5,23 @@ import os
 import random
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from laboratory.settings import NAME, UnreadableError, settings
 from laboratory.tools import Arguments
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HEADER = re.compile(r"([!#$%&'*+.^`|~\w-]+)\s*[:=]\s*(.*)")
 VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+STDIO = (
+    "That is a command. A stdio server has no connection that could be cut, and so nothing to resume: "
+    "put a gateway that speaks Streamable HTTP before it, and give its URL.\n"
+)
 DEFAULTS = {
     "era": "2025-11-25",
     "protocol": "2025-11-25",
@@ -39,10 +46,9 @@ def arguments(text: str) -> Arguments:
 
 
 def header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not 'Name: value'")
-    return name.strip().lower(), value.strip()
+    if not (found := HEADER.fullmatch(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return found[1].lower(), found[2].strip()
 
 
 def from_environment(value: str) -> str:
@@ -80,8 +86,14 @@ def parser() -> argparse.ArgumentParser:
         type=header,
         action="append",
         default=[],
-        metavar="'Name: value'",
-        help="for each request; '$NAME' in it is taken from the environment",
+        metavar="NAME=VALUE",
+        help="for each request; $VARIABLE in it is taken from the environment",
+    )
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"where else to find all this (default: {NAME}, if it is here and no URL is given)",
     )
     add("--era", choices=("2025-11-25", "2026-07-28"), help="resumption, or tasks (default: %(default)s)")
     add("--fail-args", type=arguments, metavar="JSON", help="2026-07-28: arguments with which the tool fails")
@@ -91,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
         type=header,
         action="append",
         default=[],
-        metavar="'Name: value'",
+        metavar="NAME=VALUE",
         help="2026-07-28: how somebody else signs in, as --header",
     )
     add("--protocol", help="version to ask for (default: %(default)s)")
@@ -129,7 +141,18 @@ def parser() -> argparse.ArgumentParser:
 
 def parse_flags() -> argparse.Namespace:
     ready = parser()
-    flags = ready.parse_args()
+    flags, more = ready.parse_known_args()
+    if flags.url and "://" not in flags.url and (more or " " in flags.url or shutil.which(str(flags.url))):
+        ready.exit(2, STDIO)
+    if more:
+        ready.error(f"not understood: {shlex.join(more)}")
+    config = flags.config or (Path(NAME) if Path(NAME).exists() and not flags.url else None)
+    if config:
+        try:
+            ready.set_defaults(**settings(config))
+        except UnreadableError as mistake:
+            ready.exit(2, f"{mistake}\n")
+        flags = ready.parse_args()
     if flags.url:
         try:
             url = urlsplit(str(flags.url))
@@ -141,8 +164,8 @@ def parse_flags() -> argparse.Namespace:
         if host not in LOOPBACK and not flags.i_own_this_server:
             ready.error("connections are cut by the hundred: for a server elsewhere, say --i-own-this-server")
     try:
-        flags.headers = {name: from_environment(value) for name, value in flags.header}
-        flags.other = {name: from_environment(value) for name, value in flags.other_header}
+        flags.headers = {name.lower(): from_environment(value) for name, value in flags.header}
+        flags.other = {name.lower(): from_environment(value) for name, value in flags.other_header}
     except argparse.ArgumentTypeError as mistake:
         ready.error(str(mistake))
     flags.seed_is_given = flags.seed is not None
@@ -159,7 +182,7 @@ def repeating(flags: argparse.Namespace) -> str:
     for flag in ("header", "other_header"):
         for name, value in getattr(flags, flag):
             shown = value if VARIABLE.search(value) else f"${name.upper().replace('-', '_')}"
-            words += [option(flag), f"{name}: {shown}"]
+            words += [option(flag), f"{name}={shown}"]
     for name, default in DEFAULTS.items():
         if (value := getattr(flags, name)) != default:
             words += [option(name), f"{value:g}" if isinstance(value, float) else str(value)]

@@ -19,7 +19,7 @@ from pydantic import JsonValue
 
 from laboratory.events import messages
 from laboratory.following import Follower, first_of
-from laboratory.oracle import Oracle, Verdict
+from laboratory.oracle import Fault, Oracle, Verdict
 from laboratory.outcomes import UnknownError
 from laboratory.peer import Peer
 from laboratory.play import Cuts, Play
@@ -65,6 +65,7 @@ class Lab:
         self.ids_are_global = False
         self.response_is_last = False  # of a tool whose messages come on the other stream
         self.window = 0
+        self.seen: list[Fault] = []  # in runs that nobody cut
         self.confirmed: set[Verdict] = set()  # of those that rest on silence
         self.uncut: list[Play] = []
         self.surveying, self.flooding, self.alone = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
@@ -160,8 +161,9 @@ class Lab:
                 await follower.wait_for_the_rest(listening, linger + self.peer.latency)
                 listening.cancel()
         if oracle.varies:
-            for name, post in zip(play.streams, posts, strict=False):
-                play.wholes[name] = await whole_of(post)
+            for name, stream in play.streams.items():
+                if name != "GET":
+                    play.wholes[name] = await whole_of(stream)
         for name, stream in play.streams.items():
             for event in stream.events:
                 self.owners.setdefault((event.id, event.data), (session.id, f"{name} {play.token}"))

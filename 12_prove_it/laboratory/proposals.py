@@ -21,11 +21,12 @@ class Proposal:
     args: Arguments
     fast_args: Arguments
     came: int | None = None  # messages; None: it was not called
+    primed: bool = False  # an id comes before its answer
     refused: str = ""
 
     @property
     def serves(self) -> bool:
-        return self.came is not None and self.came >= LEAST
+        return self.came is not None and (self.came >= LEAST or self.primed) and not self.refused
 
     @property
     def word(self) -> str:
@@ -37,7 +38,9 @@ class Proposal:
     def why(self) -> str:
         if self.came is None:
             return "(not called: nothing in its schema says how many messages it sends)"
-        return "" if self.serves else f"({self.refused or 'it sends nothing but its answer'})"
+        if self.came < LEAST and not self.refused:
+            return f"(it sends nothing but its answer{': cut before that' if self.serves else ''})"
+        return f"({self.refused})" if self.refused else ""
 
 
 async def proposals(peer: Peer) -> list[Proposal]:
@@ -53,7 +56,7 @@ async def tried(session: Session, tool: Tool) -> Proposal:
     args, fast = tool.tuned(FEW, SELDOM), tool.tuned(MANY, OFTEN)
     if not tool.could_serve or tool.annotations.get("destructiveHint") is True:
         return Proposal(tool, args, fast)
-    came, refused = 0, ""
+    came, primed, refused = 0, False, ""
     listener = Stream(session, "GET")
     listening = asyncio.create_task(listener.read(None, lambda: len(listener.events) >= ENOUGH))
     try:
@@ -68,6 +71,7 @@ async def tried(session: Session, tool: Tool) -> Proposal:
         if len(stream.events) < ENOUGH:
             await asyncio.wait({listening}, timeout=session.peer.moment)
         came = max(len(stream.events) - (stream.response is not None), len(listener.events))
+        primed = bool(stream.ids and stream.events) and stream.ids[0] != stream.events[0].id
         match stream.response:
             case {"error": {"message": str(said)}}:
                 refused = f"refused: {said[:100]}"
@@ -78,4 +82,4 @@ async def tried(session: Session, tool: Tool) -> Proposal:
     finally:
         listening.cancel()
         await asyncio.wait({listening})
-    return Proposal(tool, args, fast, 0 if refused else came, refused)
+    return Proposal(tool, args, fast, came, primed, refused)

@@ -55,6 +55,18 @@ def table(report: Report) -> Table:
     return shown
 
 
+def progress(report: Report, seconds: float) -> Text:
+    """A line while it runs: what is asked just now."""
+    if not report.planned:
+        return Text(
+            f"{seconds:3.0f} s  calling {report.tool}, uncut", "cyan", no_wrap=True, overflow="ellipsis"
+        )
+    others = f" and {len(report.under_way) - 1} more" if len(report.under_way) > 1 else ""
+    now = f"{report.under_way[0]}{others}" if report.under_way else "done"
+    line = f"{seconds:3.0f} s  {report.tried} of {report.planned}  asking {now}"
+    return Text(line, "cyan", no_wrap=True, overflow="ellipsis")
+
+
 def repeat(report: Report, result: Result) -> str:
     """The command that puts the question again, and only the case that has seen it."""
     asked = result.asked or result.law

@@ -58,6 +58,8 @@ class Report:
     command: str  # that puts the same questions again
     surveyed: str = ""
     died: str = ""  # while what was asked
+    planned: int = 0  # cases
+    tried: int = 0
     under_way: list[str] = field(default_factory=list[str])  # what is asked just now
     unfit: str = ""  # why nothing could be asked
     results: list[Result] = field(default_factory=list[Result])

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
-from laboratory.agreement import agree, must_have_worked, must_not_be_shared, must_not_lose, stream_of
+from laboratory.agreement import agree, hold_to_itself, must_have_worked, must_not_be_shared, stream_of
 from laboratory.lab import Lab, leave
 from laboratory.opening import latency, open_first, tools_of
 from laboratory.oracle import Oracle
@@ -127,7 +127,7 @@ async def agreeing(lab: Lab, oracle: Oracle, plays: list[Play]) -> list[Play]:
             await leave()
         alone_too.append(await lab.play(oracle, linger=oracle.linger))
     if not agree(alone_too):
-        must_not_lose(lab, oracle, [*plays, *alone_too])
+        hold_to_itself(lab, oracle, [*plays, *alone_too])
     return alone_too
 
 

@@ -4,6 +4,7 @@ peer  a server that is tried: enabled for resumption, its defaults left as they 
 """
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -13,30 +14,40 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from laboratory.tools import Arguments
 from tasks_era.lab import MODERN
 
 HERE = Path(__file__).parent.parent
 TYPESCRIPT = "@modelcontextprotocol/sdk"
-EXAMPLE = f"node_modules/{TYPESCRIPT}/dist/esm/examples/server/simpleStreamableHttp.js"
-MANIFEST = f"node_modules/{TYPESCRIPT}/package.json"
+EVERYTHING, SUPERGATEWAY, PROXY = "@modelcontextprotocol/server-everything", "supergateway", "mcp-proxy"
+MODULES = {
+    TYPESCRIPT: f"node_modules/{TYPESCRIPT}/dist/esm/examples/server/simpleStreamableHttp.js",
+    EVERYTHING: f"node_modules/{EVERYTHING}/dist/index.js",
+    SUPERGATEWAY: f"node_modules/{SUPERGATEWAY}/dist/index.js",
+    PROXY: f"node_modules/{PROXY}/dist/bin/mcp-proxy.mjs",
+}
+LONG_RUNNING = "trigger-long-running-operation"  # the tool of `server-everything` that reports progress
+TEN_STEPS: Arguments = {"duration": 1.0, "steps": 10}
 TO_START = 180.0  # seconds, with all that has to be installed
 TO_END = 10.0
+COUNTED: Arguments = {"count": 10, "interval": 0.1}
 
 
 @dataclass(frozen=True)
 class Peer:
     what: str
     tool: str
-    interval: float = 0.1  # between messages, in the tool's own unit
+    arguments: Arguments = field(default_factory=lambda: dict(COUNTED))
     path: str = "/mcp"
     script: str = ""  # in peers/, with what it needs in its head
     lesson: str = ""  # of this repository
     era: str = "2025-11-25"
+    packages: tuple[str, ...] = ()  # of npm; the first one is started
 
 
 PEERS = {
@@ -48,7 +59,25 @@ PEERS = {
     "django": Peer(
         "rest_framework_mcp with its replay buffer", "send_burst", path="/mcp/", script="django_replay.py"
     ),
-    "typescript": Peer("the TypeScript SDK's simpleStreamableHttp.js", "start-notification-stream", 100),
+    "typescript": Peer(
+        "the TypeScript SDK's simpleStreamableHttp.js",
+        "start-notification-stream",
+        {"count": 10, "interval": 100},
+        packages=(TYPESCRIPT,),
+    ),
+    "everything": Peer("npm's server-everything", LONG_RUNNING, TEN_STEPS, packages=(EVERYTHING,)),
+    "supergateway": Peer(
+        "npm's supergateway --stateful, before server-everything",
+        LONG_RUNNING,
+        TEN_STEPS,
+        packages=(SUPERGATEWAY, EVERYTHING),
+    ),
+    "mcp-proxy-npm": Peer(
+        "npm's mcp-proxy, before server-everything", LONG_RUNNING, TEN_STEPS, packages=(PROXY, EVERYTHING)
+    ),
+    "mcp-proxy-pypi": Peer(
+        "PyPI's mcp-proxy, before server-everything", LONG_RUNNING, TEN_STEPS, packages=(EVERYTHING,)
+    ),
     "lesson-13": Peer("lesson 13 of this repository", "build_project", lesson="13_tasks", era=MODERN),
     "fastmcp-tasks": Peer(
         "fastmcp with fastmcp-tasks, in memory", "count", script="fastmcp_tasks_memory.py", era=MODERN
@@ -91,18 +120,47 @@ def spawn(
 
 def start(name: str, port: int, folder: Path) -> tuple[subprocess.Popen[str], str]:
     """The process, and the versions of what is in it."""
-    if name == "typescript":
-        command = npm()
-        subprocess.run([*command, "install", "--silent", TYPESCRIPT], cwd=folder, check=True)  # noqa: S603
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text("utf-8"))
-        process = spawn([node(command), EXAMPLE], folder, {"MCP_PORT": str(port)})
-        return process, f"{TYPESCRIPT} {manifest.version}"
+    if packages := PEERS[name].packages:
+        return start_packages(name, packages, port, folder)
     if script := PEERS[name].script:
         uv_run = ["uv", "run", "--quiet", "--no-project", "--script"]
         process = spawn([*uv_run, f"peers/{script}", str(port)], HERE)
         return process, process.stdout.readline().strip() if process.stdout else ""
     lesson = HERE.parent / PEERS[name].lesson
     return spawn([sys.executable, "server.py", "--port", str(port)], lesson), "this commit"
+
+
+def start_packages(
+    name: str, packages: tuple[str, ...], port: int, folder: Path
+) -> tuple[subprocess.Popen[str], str]:
+    """Installed into the folder; a gateway starts the server that it leads to by itself."""
+    command = npm()
+    subprocess.run([*command, "install", "--silent", *packages], cwd=folder, check=True)  # noqa: S603
+    runs, there = node(command), str(port)
+    behind = [runs, str(folder / MODULES[EVERYTHING]), "stdio"]
+    versions = ", ".join(f"{package} {version_of(folder, package)}" for package in packages)
+    match name:
+        case "supergateway":
+            flags = ["--outputTransport", "streamableHttp", "--stateful", "--port", there]
+            return spawn(
+                [runs, MODULES[SUPERGATEWAY], "--stdio", shlex.join(behind), *flags], folder
+            ), versions
+        case "mcp-proxy-npm":
+            flags = ["--host", "127.0.0.1", "--port", there, "--server", "stream", "--"]
+            return spawn([runs, MODULES[PROXY], *flags, *behind], folder), versions
+        case "mcp-proxy-pypi":
+            uvx = ["uv", "tool", "run", "--quiet", "mcp-proxy"]
+            version = subprocess.check_output([*uvx, "--version"], text=True).strip()  # noqa: S603
+            return spawn([*uvx, "--port", there, "--", *behind], folder), f"{version}, {versions}"
+        case "everything":
+            return spawn([*behind[:2], "streamableHttp"], folder, {"PORT": there}), versions
+        case _:
+            return spawn([runs, MODULES[TYPESCRIPT]], folder, {"MCP_PORT": there}), versions
+
+
+def version_of(folder: Path, package: str) -> str:
+    manifest = folder / "node_modules" / package / "package.json"
+    return Manifest.model_validate_json(manifest.read_text("utf-8")).version
 
 
 def drain(process: subprocess.Popen[str]) -> None:

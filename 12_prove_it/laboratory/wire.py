@@ -22,6 +22,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # what ends an event, and a head
+LINE_END, CHUNK_SIZE = re.compile(rb"[\r\n]+"), re.compile(rb"[0-9a-fA-F]+")
 KEPT = 1200  # bytes of evidence from each end of a connection
 CHUNK = 65536
 RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -50,7 +51,7 @@ class Gauge:
     def __init__(self, cut: Cut) -> None:
         self._events = cut.events + 1  # the head ends with a blank line, too
         self._more_bytes = cut.more_bytes
-        self._tail = b""  # a blank line may come in two pieces
+        self._tail = b""  # of a block that has not ended yet; its blank line may come in two pieces
 
     def room(self, chunk: bytes) -> int | None:
         """How many bytes of the chunk pass before the cut, or None: it passes whole."""
@@ -59,12 +60,12 @@ class Gauge:
             seen = self._tail + chunk
             end = 0
             for blank in BLANK_LINE.finditer(seen):
+                self._events -= not is_comment(seen[end : blank.start()])
                 end = blank.end()
-                self._events -= 1
                 if not self._events:
                     break
             if self._events:
-                self._tail = seen[max(end, len(seen) - 3) :]
+                self._tail = seen[end:] if len(seen) - end < KEPT else b"long" + seen[-3:]
                 return None
             start = end - len(self._tail)
         left = len(chunk) - start
@@ -72,6 +73,12 @@ class Gauge:
             return start + self._more_bytes
         self._more_bytes -= left
         return None
+
+
+def is_comment(block: bytes) -> bool:
+    """It brings no event; around it there may be the size of a chunk."""
+    lines = [line for line in LINE_END.split(block) if line and not CHUNK_SIZE.fullmatch(line)]
+    return bool(lines) and all(line.startswith(b":") for line in lines)
 
 
 @dataclass

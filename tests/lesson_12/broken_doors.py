@@ -157,4 +157,4 @@ class LooksThroughAll(Sound):
     """A replay looks through all that is kept, slowly."""
 
     async def before(self, reader: Reader) -> None:
-        await asyncio.sleep(len(reader.stream.kept) / 10_000)
+        await asyncio.sleep(len(reader.stream.kept) / 4000)

@@ -72,7 +72,7 @@ class BeginsAgainInEachStream(Sound):
 
 @mutant("lost", law=1)
 class IndexesLater(Sound):
-    """An id is on the wire 300 ms before it can be asked for."""
+    """An id is on the wire a second before it can be asked for."""
 
     def put(self, stream: Stream, message: JsonValue) -> None:
         super().put(stream, message)
@@ -81,7 +81,7 @@ class IndexesLater(Sound):
     def find(self, session: Session, event_id: str) -> tuple[Stream, int]:
         stream, place = super().find(session, event_id)
         since = asyncio.get_running_loop().time() - stream.kept[place - 1 - stream.evicted].at
-        if place > stream.evicted and since < 0.3:
+        if place > stream.evicted and since < 1.0:
             raise RefusedError(400, "Not an event id of this session.")
         return stream, place
 

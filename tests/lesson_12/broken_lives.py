@@ -2,6 +2,7 @@
 
 import asyncio
 
+from dialects import AnswersOnly
 from kinds import mutant
 from pydantic import JsonValue
 from sound import Call, Message, Reader, Sound
@@ -43,6 +44,15 @@ class CancelsAfterHalfASecond(CancelsLater):
     """A connection that was lost for half a second ends the tool."""
 
     after = 0.5
+
+
+@mutant("lost", law=2)
+class CancelsBeforeTheAnswer(AnswersOnly):
+    """A tool that sends nothing but its answer ends with its connection: what shows is a lost answer."""
+
+    def left(self, reader: Reader) -> None:
+        if reader.stream.is_cut and not reader.stream.over and reader.stream.work:
+            reader.stream.work.cancel()
 
 
 @mutant("ran-twice", law=2)
@@ -172,6 +182,16 @@ class OutlivesItsSession(Sound):
             self.sessions.pop(self.session_of(request).id)
             return await out.whole(204)
         return await super().answer(request, out)
+
+
+# --- ends, or gives too little
+
+
+@mutant("unknown", law=4)
+class OneSession(Sound):
+    """One session at once: what takes two cannot be asked."""
+
+    max_sessions = 1
 
 
 # --- said wrongly

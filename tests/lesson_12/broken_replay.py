@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from dialects import AnswersOnly, ThreeSessions, Varies
 from kinds import Arguments, mutant
 from pydantic import JsonValue
 from sound import Call, Message, Reader, Sound, result
@@ -107,6 +108,32 @@ class PutsTheTailFirst(Sound):
         if is_backlog(reader) and len(events) > 2:
             return [events[-2], *events[:-2], events[-1]]
         return events
+
+
+@mutant("lost", law=2)
+class LosesTheAnswer(AnswersOnly):
+    """Who comes back with the id of the priming event gets no answer, if that came meanwhile."""
+
+    def due(self, reader: Reader) -> list[Event]:
+        return [] if is_backlog(reader) and reader.stream.over else super().due(reader)
+
+
+@mutant("lost", law=2)
+class VariesAndLoses(Varies):
+    """Each run is another, and a replay that does not begin at the first id leaves one out."""
+
+    def due(self, reader: Reader) -> list[Event]:
+        events = super().due(reader)
+        return events[1:] if is_backlog(reader) and reader.cursor > 1 and len(events) > 2 else events
+
+
+@mutant("lost", law=2)
+class LosesInThreeSessions(ThreeSessions):
+    """Few sessions at a time, and the first message that was missed is lost."""
+
+    def due(self, reader: Reader) -> list[Event]:
+        events = super().due(reader)
+        return events[1:] if is_backlog(reader) and len(events) > 2 else events
 
 
 @mutant("lost", law=2)

@@ -5,6 +5,7 @@ import base64
 import uuid
 
 from kinds import dialect
+from pydantic import JsonValue
 from sound import Call, Message, Reader, Sound, result
 from streams import Event, Session, Stream
 from web import Out
@@ -205,6 +206,34 @@ class ThreeSessions(Sound):
     """Three sessions at once, and 429 for a fourth: enough for who asks one question after another."""
 
     max_sessions = 3
+
+
+@dialect()
+class AnswersOnly(Sound):
+    """Nothing but a priming event and, later, the answer."""
+
+    def progress(self, call: Call, number: int) -> JsonValue:
+        return None
+
+    def put(self, stream: Stream, message: JsonValue) -> None:
+        if message or not stream.last:
+            super().put(stream, message)
+
+
+@dialect()
+class Varies(Sound):
+    """Each run sends another number of messages, and does not say how many there will be."""
+
+    runs = 0
+
+    def begin(self, stream: Stream, call: Call, message: Message) -> None:
+        self.runs += 1
+        call.arguments.count += self.runs % 3
+        super().begin(stream, call, message)
+
+    def progress(self, call: Call, number: int) -> JsonValue:
+        params: JsonValue = {"progressToken": call.meta["progressToken"], "progress": number}
+        return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
 
 
 @dialect(law=8)
