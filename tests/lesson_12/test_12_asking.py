@@ -1,5 +1,6 @@
 """How the checker asks: arguments from a schema, tools page by page, headers from the environment."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import AsyncGenerator
@@ -15,9 +16,12 @@ from sound import LENGTHS, TOOLS, Message, RefusedError, Sound, result
 from streams import Session
 from web import Out, Request, listening
 
+from laboratory.evidence import conceal, hidden
 from laboratory.flags import parse_flags, repeating
 from laboratory.peer import LONG, Peer
 from laboratory.proposals import proposals
+from laboratory.report import progress
+from laboratory.results import Report
 from laboratory.tools import Tool
 from laws import eviction
 from processes import run
@@ -118,12 +122,12 @@ class AsksForAToken(Sound):
 
 def test_a_header_comes_from_the_environment_and_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("client.py", "http://127.0.0.1:1/mcp", "--tool", "count", "--protocol", "2025-06-18")
-    monkeypatch.setattr(sys, "argv", [*words, "--header", "Authorization: Bearer $PROVE_IT_TOKEN"])
+    monkeypatch.setattr(sys, "argv", [*words, "--header", "Authorization=Bearer $PROVE_IT_TOKEN"])
     monkeypatch.setenv("PROVE_IT_TOKEN", SECRET)
     flags = parse_flags()
     again = repeating(flags)
     assert SECRET not in again
-    assert "--header 'authorization: Bearer $PROVE_IT_TOKEN'" in again
+    assert "--header 'authorization=Bearer $PROVE_IT_TOKEN'" in again
     assert "--protocol 2025-06-18" in again
 
     async def served(headers: dict[str, str]) -> bool:
@@ -135,6 +139,85 @@ def test_a_header_comes_from_the_environment_and_is_not_printed(monkeypatch: pyt
     monkeypatch.delenv("PROVE_IT_TOKEN")
     with pytest.raises(SystemExit):
         parse_flags()
+
+
+TOML = """
+url = "http://127.0.0.1:1/mcp"
+tool = "count"
+patience = 7
+args = { count = 4 }
+junit = "result.xml"
+
+[headers]
+Authorization = "Bearer $PROVE_IT_TOKEN"
+"""
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> argparse.Namespace:
+    monkeypatch.setattr(sys, "argv", ["client.py", *words])
+    return parse_flags()
+
+
+def test_prove_toml_holds_what_one_would_type_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed goes before; a secret stays in the environment, and is shown nowhere."""
+    (tmp_path / "prove.toml").write_text(TOML, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROVE_IT_TOKEN", SECRET)
+    flags = asked(monkeypatch, "--patience", "9")
+    assert (flags.url, flags.tool, flags.args) == ("http://127.0.0.1:1/mcp", "count", {"count": 4})
+    assert (flags.patience, flags.junit) == (9, Path("result.xml"))
+    assert flags.headers == {"authorization": f"Bearer {SECRET}"}
+    assert "--header 'Authorization=Bearer $PROVE_IT_TOKEN'" in repeating(flags)
+    conceal(f"Bearer {SECRET}")
+    assert SECRET not in hidden(f"x-mine: Bearer {SECRET}")
+    elsewhere = asked(monkeypatch, "http://127.0.0.1:2/mcp")
+    assert (elsewhere.url, elsewhere.tool) == ("http://127.0.0.1:2/mcp", None)  # a URL: nothing is read
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("tooll = 1", "prove.toml: tooll: Extra inputs are not permitted."),
+        ("url = ", "prove.toml: Invalid value"),
+        ("patience = -1", "prove.toml: patience: Input should be greater than 0."),
+    ],
+)
+def test_a_prove_toml_that_is_wrong_gets_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    toml: str,
+    sentence: str,
+) -> None:
+    (tmp_path / "prove.toml").write_text(toml, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        asked(monkeypatch)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "words", [("--", "node", "server.js"), ("python server.py",), ("python", "server.py")]
+)
+def test_a_stdio_server_gets_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        asked(monkeypatch, *words)
+    assert end.value.code == 2
+    assert "stdio server" in capsys.readouterr().err
+
+
+def test_while_it_runs_it_says_what_is_asked() -> None:
+    report = Report("", "count", 1, "")
+    assert progress(report, 2.0).plain == "  2 s  calling count, uncut"
+    report.planned, report.tried = 80, 41
+    report.under_way += ["law 2, the whole is the same, seed 7", "another"]
+    assert (
+        progress(report, 12.3).plain
+        == " 12 s  41 of 80  asking law 2, the whole is the same, seed 7 and 1 more"
+    )
 
 
 @pytest.mark.timeout(300)
