@@ -24,6 +24,7 @@ from laboratory.play import SURELY, Play
 from laboratory.session import Session
 from laboratory.stream import LONGEST_RETRY, End, Stream
 
+AT_ONCE = 0.2  # seconds
 TRIES = 3  # a connection may be lost by chance, a kept one above all
 
 
@@ -154,6 +155,8 @@ async def in_time(lab: Lab, play: Callable[[], Awaitable[Play]], resumes: int) -
             return
         if (resumes + 3) * lab.peer.latency > SURELY * played.oracle.shortest:
             return  # the server itself is too slow for that
+    if lab.slow.shortest < AT_ONCE:
+        raise NotReachedError("the tool is over at once: it cannot be cut while it runs")
     raise UnknownError(
         "the tool was over before it could be cut: ask for longer pauses, on a less busy machine"
     )

@@ -220,6 +220,15 @@ class AnswersOnly(Sound):
             super().put(stream, message)
 
 
+@dialect(law=5)
+class AnswersAtOnce(AnswersOnly):
+    """The priming event and the answer, and no time between them."""
+
+    def begin(self, stream: Stream, call: Call, message: Message) -> None:
+        call.arguments.interval = 0
+        super().begin(stream, call, message)
+
+
 @dialect()
 class Varies(Sound):
     """Each run sends another number of messages, and does not say how many there will be."""
