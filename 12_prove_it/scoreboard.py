@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from laboratory.well_known import HERE, PEERS, Peer, running
+from tasks_era.lab import MODERN
 
-ERAS = list(dict.fromkeys(peer.era for peer in PEERS.values()))
+BOARDS = list(dict.fromkeys(peer.board for peer in PEERS.values()))
 TIME_LIMIT = "600"  # seconds for each; a busy machine needs more than the usual
 console = Console(highlight=False, soft_wrap=True)
 
@@ -68,7 +69,7 @@ class Row:
 def prove(peer: Peer, url: str, seed: int) -> tuple[Result, str]:
     arguments = json.dumps(peer.arguments)
     options = ["--tool", peer.tool, "--seed", str(seed), "--time-limit", TIME_LIMIT]
-    options += ["--args", arguments] if peer.era == ERAS[0] else ["--era", peer.era]
+    options += ["--era", peer.era] if peer.era == MODERN else ["--args", arguments]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         ran = subprocess.run(  # noqa: S603
@@ -108,9 +109,9 @@ def as_markdown(rows: dict[str, Row]) -> str:
     return "\n".join(lines)
 
 
-def write(era: str, rows: dict[str, Row]) -> None:
+def write(board: str, rows: dict[str, Row]) -> None:
     readme = HERE / "README.md"
-    begin, end = f"<!-- scoreboard {era}: uv run scoreboard.py --write -->", f"<!-- end of {era} -->"
+    begin, end = f"<!-- scoreboard {board}: uv run scoreboard.py --write -->", f"<!-- end of {board} -->"
     before, _, rest = readme.read_text("utf-8").partition(begin)
     _, _, after = rest.partition(end)
     readme.write_text(f"{before}{begin}\n{as_markdown(rows)}\n{end}{after}", encoding="utf-8")
@@ -136,11 +137,11 @@ def main() -> int:
             continue
         rows[name] = Row(peer, version, command, result)
         console.print(f"  {version}; {result.seconds:g} s; {command}", markup=False)
-    for era in ERAS:
-        if found := {name: row for name, row in rows.items() if row.peer.era == era}:
+    for board in BOARDS:
+        if found := {name: row for name, row in rows.items() if row.peer.board == board}:
             console.print(as_table(found))
             if flags.write:
-                write(era, found)
+                write(board, found)
     return 0 if len(rows) == len(flags.peers or PEERS) else 1
 
 

@@ -132,13 +132,14 @@ async def put_all(lab: Lab, order: Order, report: Report, until: float, tell: Ca
             report.tried += 1
             tell()
 
+    light = [] if lab.crowded else [one for one in cases if not one[1].law.heavy]
+    if order.sought and not any(order.sought & result.law.names for _, result, _ in light):
+        light = []  # what is sought is seen by the others, if at all: the light ones come after them
     async with asyncio.TaskGroup() as tasks:
-        for _, result, case in cases:
-            if not result.law.heavy and not lab.crowded:
-                tasks.create_task(in_turn(result, case))
-    alone = [(result, case) for _, result, case in cases if result.law.heavy or lab.crowded]
+        for _, result, case in light:
+            tasks.create_task(in_turn(result, case))
     lab.crowded = True  # nobody else holds a session now: who gets none has no chance
-    for result, case in [*postponed, *alone]:
+    for result, case in [*postponed, *(one[1:] for one in cases if one not in light)]:
         await in_turn(result, case)
 
 

@@ -49,6 +49,11 @@ class Peer:
     era: str = "2025-11-25"
     packages: tuple[str, ...] = ()  # of npm; the first one is started
 
+    @property
+    def board(self) -> str:
+        """The table that it stands in: servers with a store, what is ready to run, and those with tasks."""
+        return "ready to run" if EVERYTHING in self.packages else self.era
+
 
 PEERS = {
     "lesson-07": Peer("lesson 07 of this repository", "send_burst", lesson="07_advanced_stream_resumption"),
