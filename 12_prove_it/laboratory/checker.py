@@ -14,12 +14,13 @@ from laboratory.peer import Peer
 from laboratory.results import Report, Result
 from laboratory.session import FullError, NotMcpError
 from laboratory.stream import now
-from laboratory.survey import survey
+from laboratory.survey import look_again, survey
 from laboratory.tools import Arguments
 from laws.law import LAWS, Case, Law, owner
 
 ENOUGH = 3  # broken cases of a law
 BLIND = 3  # tries of a case in which nothing had an id
+OF_COMPARISON = {Verdict.LOST, Verdict.DOUBLED, Verdict.MOVED, Verdict.CORRUPTED}
 OF_SILENCE = {Verdict.HUNG, Verdict.DEAF, Verdict.CANCELLED}
 
 
@@ -162,10 +163,22 @@ async def attempt(lab: Lab, law: Law, case: Case, until: float) -> Exception | N
     raise AssertionError
 
 
+async def varies(lab: Lab, until: float) -> bool:
+    """Whether its tool does, after all; where that cannot be found out, what was seen stands."""
+    try:
+        async with tidy(), asyncio.timeout_at(until):
+            return not lab.sure and await look_again(lab)
+    except (BrokenError, UnfitError, UnknownError, FullError, NotMcpError, httpx.RequestError, TimeoutError):
+        return False
+
+
 async def confirmed(lab: Lab, law: Law, case: Case, until: float, seen: BrokenError) -> Exception | None:
     """On a busy machine silence proves nothing: the first time it is listened to again, by itself."""
+    varied = lab.tool_varies
     async with lab.alone:
         verdicts = {fault.verdict for fault in seen.faults}
+        if verdicts & OF_COMPARISON and (await varies(lab, until) or lab.tool_varies != varied):
+            return await attempt(lab, law, case, until)
         if verdicts - OF_SILENCE or verdicts <= lab.confirmed:
             return seen
         lab.peer.calm = 2.0
@@ -180,9 +193,13 @@ async def confirmed(lab: Lab, law: Law, case: Case, until: float, seen: BrokenEr
 
 async def put(lab: Lab, report: Report, result: Result, case: Case, until: float) -> None:
     """One case of one law. What is seen of a server that has just died says only that it has."""
+    varied, before = lab.tool_varies, len(lab.seen)
     seen = await attempt(lab, result.law, case, until)
+    if isinstance(seen, BrokenError) and lab.tool_varies != varied:
+        seen = await attempt(lab, result.law, case, until)  # that was found out meanwhile
     if isinstance(seen, BrokenError) and result.broken < ENOUGH:
         seen = await confirmed(lab, result.law, case, until, seen)
+        file_uncut(report, lab.seen[before:], case.seed)
     if not (report.died or lab.peer.heard or await lab.peer.lives()):
         report.died = " or ".join(report.under_way)
         came = f"nobody answers any more, since this was asked: {report.died}"

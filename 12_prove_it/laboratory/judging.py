@@ -73,6 +73,8 @@ def fault_of(lab: Lab, play: Play, name: str, stream: Stream) -> Fault | None:
 def difference(lab: Lab, play: Play, name: str, stream: Stream) -> Fault | None:
     due, events = play.due(name), values(stream)
     if play.oracle.varies and name != "GET":
+        if name not in play.wholes:
+            raise BlindError("its tool was found to vary while it ran")
         if play.wholes[name] is None:
             raise NotReachedError("its first id is refused when it is over, and each run is another")
         if not stream.response:

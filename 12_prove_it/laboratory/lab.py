@@ -65,6 +65,7 @@ class Lab:
         self.ids_are_global = False
         self.response_is_last = False  # of a tool whose messages come on the other stream
         self.window = 0
+        self.sure = False  # that its tool does not vary
         self.seen: list[Fault] = []  # in runs that nobody cut
         self.confirmed: set[Verdict] = set()  # of those that rest on silence
         self.uncut: list[Play] = []
@@ -74,6 +75,10 @@ class Lab:
         self._rng = rng
         self.owners: dict[tuple[str, str], tuple[str, str]] = {}
         self.tokens: dict[Token, tuple[str, str]] = {}  # the session and the stream that each is of
+
+    @property
+    def tool_varies(self) -> bool:
+        return self.slow.varies or self.fast.varies
 
     async def session(self, *, text_ids: bool = False) -> Session:
         """A new one; a server that has none to give now may have one in a moment."""

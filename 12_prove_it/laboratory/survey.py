@@ -73,6 +73,21 @@ def prepare(lab: Lab, tool: Tool, wanted: Wanted, quiet: float) -> None:
         oracle.linger = max(quiet, 3 * tool.pause(oracle.arguments))
 
 
+async def look_again(lab: Lab) -> bool:
+    """Once, before it is blamed: the first runs of a tool that varies may agree by chance. True: so it is."""
+    found, lab.sure = False, True
+    for oracle in (lab.slow, lab.fast):
+        if oracle.varies:
+            continue
+        plays = [await lab.play(oracle, linger=oracle.linger) for _ in range(MORE_RUNS)]
+        known = [play for play in lab.uncut if play.oracle is oracle]
+        if not agree([*known, *plays]):
+            hold_to_itself(lab, oracle, [*known, *plays])
+            learn(lab, oracle, plays)
+            found = True
+    return found
+
+
 async def survey_long(lab: Lab) -> None:
     """Only who asks for it waits for it."""
     async with lab.surveying:

@@ -229,20 +229,31 @@ class AnswersAtOnce(AnswersOnly):
         super().begin(stream, call, message)
 
 
-@dialect()
-class Varies(Sound):
-    """Each run sends another number of messages, and does not say how many there will be."""
+class Varying(Sound):
+    """Some runs send another number of messages, and do not say how many there will be."""
 
-    runs = 0
+    runs = agree = 0
 
     def begin(self, stream: Stream, call: Call, message: Message) -> None:
         self.runs += 1
-        call.arguments.count += self.runs % 3
+        call.arguments.count += self.runs % 3 if self.runs > self.agree else 0
         super().begin(stream, call, message)
 
     def progress(self, call: Call, number: int) -> JsonValue:
         params: JsonValue = {"progressToken": call.meta["progressToken"], "progress": number}
         return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+
+
+@dialect()
+class Varies(Varying):
+    """Each run sends another number of messages."""
+
+
+@dialect()
+class VariesLater(Varying):
+    """Its first runs agree, by chance."""
+
+    agree = 6
 
 
 @dialect(law=8)
