@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -29,6 +30,11 @@ class SQLiteTaskStore:
         # Nobody else has the file, so nobody works on what is at work: it is taken up again.
         rows = self._all("SELECT id FROM tasks WHERE status = 'working'")
         self._untaken = {str(row[0]): None for row in rows}
+        # Nobody else changes the file, so what a limit counts is counted here, and not at each addition.
+        counted = self._all("SELECT owner, COUNT(*) FROM tasks GROUP BY owner")
+        self._owned = Counter({owner: int(count) for owner, count in counted})
+        self._kept = self._owned.total()
+        self._waiting = int(self._all("SELECT COUNT(*) FROM tasks WHERE status = 'input_required'")[0][0])
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -39,9 +45,6 @@ class SQLiteTaskStore:
 
     def _all(self, question: str, *values: object) -> list[tuple[str, ...]]:
         return self._database.execute(question, values).fetchall()
-
-    def _count(self, where: str, *values: object) -> int:
-        return int(self._all(f"SELECT COUNT(*) FROM tasks {where}", *values)[0][0])  # noqa: S608 (our own)
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -59,7 +62,7 @@ class SQLiteTaskStore:
             begun = self._all("SELECT task FROM tasks WHERE owner = ? AND call = ?", task.owner, task.call)
             if begun:
                 return Task.model_validate_json(begun[0][0])
-        self._limits.check(self._count(""), self._count("WHERE owner = ?", task.owner))
+        self._limits.check(self._kept, self._owned[task.owner])
         self._all(
             "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?)",
             task.id,
@@ -70,6 +73,8 @@ class SQLiteTaskStore:
             task.version,
             task.model_dump_json(),
         )
+        self._kept += 1
+        self._owned[task.owner] += 1
         self._untaken[task.id] = None
         return task
 
@@ -84,7 +89,7 @@ class SQLiteTaskStore:
                 return False
             turned = task.status != before[0][1]
             if turned and task.status == "input_required":
-                self._limits.check_waiting(self._count("WHERE status = 'input_required'"))
+                self._limits.check_waiting(self._waiting)
             task.version += 1
             self._all(
                 "UPDATE tasks SET task = ?, status = ?, version = ? WHERE id = ?",
@@ -95,6 +100,8 @@ class SQLiteTaskStore:
             )
             if line is not None:
                 self._all("INSERT INTO lines VALUES (?, ?, ?)", task.id, task.steps, line)
+        if turned:
+            self._waiting += (task.status == "input_required") - (before[0][1] == "input_required")
         if turned and task.status == "working":
             self._untaken[task.id] = None
         self._news.tell(task.id)
@@ -118,13 +125,17 @@ class SQLiteTaskStore:
 
     async def purge(self) -> None:
         now = time.time()
-        if not (old := self._all("SELECT id FROM tasks WHERE expires <= ? LIMIT 1000", now)):
+        asked = "SELECT id, owner, status FROM tasks WHERE expires <= ? LIMIT 1000"
+        if not (old := self._all(asked, now)):
             return
         with self._transaction():
-            for (task_id,) in old:
+            for task_id, _, _ in old:
                 self._all("DELETE FROM tasks WHERE id = ?", task_id)
                 self._all("DELETE FROM lines WHERE task = ?", task_id)
-        for (task_id,) in old:
+        for task_id, owner, status in old:
+            self._kept -= 1
+            self._owned -= Counter([owner])  # an owner without tasks is forgotten
+            self._waiting -= status == "input_required"
             self._untaken.pop(task_id, None)
             self._news.tell(task_id)
 
