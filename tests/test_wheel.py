@@ -81,6 +81,26 @@ def test_the_judge_of_clients_is_a_program(programs: Path, tmp_path: Path) -> No
     assert re.search("a reset +.*holds", told.stdout), told.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the action's steps are for bash")
+def test_the_action_runs_the_checkers(tmp_path: Path) -> None:
+    """Its last step, as the runner starts it; what the runner itself does cannot be tried here."""
+    step = (ROOT / "action.yml").read_text(encoding="utf-8").rpartition("run: |\n")[2]
+    client = f"{sys.executable} {ROOT / '14_prove_your_client' / 'client.py'} --url {{url}}"
+    flags = {"FLAGS": "--case a-reset", "CLIENT": client, "SERVER": "", "GITHUB_ACTION_PATH": str(ROOT)}
+    ran = subprocess.run(
+        ["bash", "-e", "-c", step],
+        cwd=tmp_path,
+        env=os.environ | flags,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        encoding="utf-8",
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"prove-mcp-client.xml", "prove-mcp-client.html"}
+
+
 def test_the_server_of_lesson_08_is_a_program(programs: Path, tmp_path: Path) -> None:
     told = asked(tmp_path, programs / "mcp-simple-streamablehttp", "--help")
     assert told.stdout.startswith("usage: mcp-simple-streamablehttp"), told.stdout + told.stderr
