@@ -168,7 +168,7 @@ def test_what_a_readme_names_is_there(readme: Path) -> None:
         f"--{name.replace('_', '-')}" for name in re.findall(r"^    (\w+): Annotated", sources, re.M)
     }
     of_others = {"--cli", "--method", "--tool-name", "--tool-arg", "--group"}
-    of_others |= {"--reload", "--reload-exclude", "--with"}
+    of_others |= {"--reload", "--reload-exclude", "--with", "--from"}
     exercise = text.partition("## Exercise")[2]
     for flag in set(re.findall(r"--[a-z][a-z-]+", text.replace(exercise, ""))):
         assert flag in known | of_others, flag
