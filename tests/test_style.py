@@ -15,6 +15,6 @@ from processes import ROOT
 )
 def test_the_house_is_in_order(tool: tuple[str, ...]) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, timeout=150
+        [sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, timeout=390
     )
     assert told.returncode == 0, told.stdout + told.stderr

@@ -47,11 +47,11 @@ BROKEN = {
     "lets the SDK go on live": [
         Edit(
             "event_store.py",
-            "        shared =",
+            "        shared = streams",
             "        for event in stream.after(cursor, AT_ONCE):\n"
             "            await send_callback(event)\n"
             "        return '2'\n"
-            "        shared =",
+            "        shared = streams",
         )
     ],
 }

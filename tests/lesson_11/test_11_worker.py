@@ -35,7 +35,7 @@ def test_a_job_goes_on_although_the_other_worker_at_it_dies(tmp_path: Path) -> N
             )
             session = await opened_in(server)
             async with working(storage, server, limits) as work:
-                call = await work.begin(session.id, 1, Build(steps=STEPS, interval=0.3))
+                call = await work.begin(session.id, 1, Build(steps=STEPS, interval=1.0))
 
                 async def until(messages: int) -> None:
                     async with asyncio.timeout(20):

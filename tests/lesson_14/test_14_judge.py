@@ -72,7 +72,7 @@ def test_a_liar_is_called_by_name_with_the_bytes() -> None:
         (("--case", "nonsense", *CLIENT), 2, "there is no case 'nonsense'"),
         (("--", sys.executable, "-c", "print('bye')", "{url}"), 3, "it did not call the tool: exit code 0"),
         (
-            ("--time-limit", "1", "--", sys.executable, "-c", "input()", "{url}"),
+            ("--time-limit", "1", "--", sys.executable, "-c", "raise SystemExit(4)", "{url}"),
             3,
             "it did not call the tool",
         ),
