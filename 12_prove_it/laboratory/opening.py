@@ -79,9 +79,14 @@ async def speaks_2026(peer: Peer) -> bool:
 
 
 async def latency(session: Session) -> float:
+    return median(await pings(session))
+
+
+async def pings(session: Session) -> list[float]:
+    """How long each of some pings took."""
     times: list[float] = []
     for _ in range(PINGS):
         began = now()
         await session.call("ping", {})
         times.append(now() - began)
-    return median(times)
+    return times
