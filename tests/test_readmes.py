@@ -161,6 +161,7 @@ def test_what_a_readme_names_is_there(readme: Path) -> None:
     for name in re.findall(r"`([\w./-]+\.(?:py|md|toml|svg|json|mjs))`", text):
         assert any((place / name).exists() for place in places), name
     folders = [folder for place in places for folder in (place, place / "plumbing")]
+    folders.append(ROOT / "workshop")  # whose flags each lesson may name
     folders.append(ROOT / "12_prove_it" / "laboratory")  # other lessons show how to ask the checker
     programs = [path for folder in folders for path in folder.glob("*.py")]
     sources = "\n".join(path.read_text(encoding="utf-8") for path in [*programs, ROOT / "pyproject.toml"])
