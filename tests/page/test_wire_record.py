@@ -53,6 +53,13 @@ def test_what_was_read_is_what_was_there() -> None:
     assert facts[10]["status"] == 410
 
 
+def test_a_long_replay_is_a_replay_to_its_end() -> None:
+    events = b"".join(b"id: a-%d\ndata: x\n\n" % number for number in range(2, 62))
+    more = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + events
+    facts = told(("up", POST), ("down", STREAM), ("up", GET), ("down", more))
+    assert [fact["replayed"] for fact in facts if fact["kind"] == "event"][3:] == [True] * 60
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_pieces_make_no_difference(size: int) -> None:
     def cut(way: str, data: bytes) -> list[tuple[str, bytes]]:

@@ -132,7 +132,7 @@ class Conversation:
         if exchange.is_replaying and now - exchange.silent_since > exchange.pause:
             exchange.is_replaying = False
         if exchange.is_replaying:
-            exchange.silent_since, exchange.pause = now, min(exchange.pause / 2, PAUSE)
+            exchange.silent_since, exchange.pause = now, min(exchange.pause, PAUSE)
         if event.id and (earlier := self.seen.number_of(exchange, event.id)):
             told["again"] = earlier
         if event.retry is not None:
