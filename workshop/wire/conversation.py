@@ -118,8 +118,7 @@ class Conversation:
         else:
             self.tell("end", r=exchange.number, size=exchange.size)
 
-    def came(self, exchange: Exchange, event: Event) -> None:
-        now = time.perf_counter()
+    def came(self, exchange: Exchange, event: Event, now: float) -> None:
         raw, data = shortened(event.raw), "\n".join(event.data)
         if event.is_comment:
             self.tell("ping", r=exchange.number, text=short(" ".join(event.comments)), raw=raw)
@@ -248,11 +247,11 @@ class Responses:
         if exchange.events is None:
             exchange.body += data
         else:
-            events = list(exchange.events.feed(data))
+            events, now = list(exchange.events.feed(data)), time.perf_counter()
             if len(events) > 1:  # what comes in one piece is no live tail, however late it comes
-                exchange.silent_since = time.perf_counter()
+                exchange.silent_since = now
             for event in events:
-                self._conversation.came(exchange, event)
+                self._conversation.came(exchange, event, now)
 
     def end(self) -> None:
         self._conversation.answered()
