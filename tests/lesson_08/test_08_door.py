@@ -196,7 +196,7 @@ if __name__ == "__main__":
 """
     copy = edited(LESSON, tmp_path)
     source = (copy / "server.py").read_text(encoding="utf-8")
-    last = 'if __name__ == "__main__":\n    in_order()'
+    last = "def main() -> None:\n    in_order()"
     assert last in source
     (copy / "server.py").write_text(source.replace(last, watch + last), encoding="utf-8")
     with serving(copy, "--max-sessions", "2", "--max-idle", "3") as server:

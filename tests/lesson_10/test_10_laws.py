@@ -221,7 +221,10 @@ def test_the_sdk_live_after_a_replay_loses_messages(tmp_path: Path) -> None:
             had = read_events(called, 5)
         while len(had) < 1000:
             with session.resume(had[-1].id) as resumed:
-                had += read_events(resumed, 10, 700)
+                news = read_events(resumed, 10, 700)
+            if not news:  # its end is among what was lost
+                break
+            had += news
     found = steps(had)
     assert found != list(range(1, len(found) + 1)), "nothing was lost"
 
