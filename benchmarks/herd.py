@@ -66,7 +66,9 @@ class Listener:
         await self.send("POST", {}, request("tools/call", params))
 
     async def read_until(self, marker: bytes) -> None:
-        while marker not in self.body[-4096:]:
+        seen = 0
+        while self.body.find(marker, max(0, seen - len(marker))) < 0:
+            seen = len(self.body)
             chunk = await asyncio.wait_for(self.reader.read(65536), PATIENCE)
             if not chunk:
                 raise ConnectionError(f"the stream ended: {self.body[-300:]!r}")
